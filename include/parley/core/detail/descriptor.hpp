@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A pollable with its owner: the one event loop that it belongs to, or the plain threads that wait on it.
+
+#include <parley/core/detail/operation_base.hpp>
+
+#include <array>
+#include <atomic>
+
+namespace parley::inline PARLEY_ABI::detail {
+
+struct Descriptor : platform::Pollable, ListLink {
+  using Pollable::Pollable;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close(); }
+
+  /// Completes what is in flight with Error::cancelled. On the owner's thread.
+  void close() noexcept {
+    if (Driver* loop = owner.load(std::memory_order_acquire)) loop->release(*this);
+    handle.close();
+  }
+
+  std::atomic<bool>& blocked(platform::Direction direction) noexcept {
+    return blocked_[static_cast<std::size_t>(direction)];
+  }
+
+  std::atomic<Driver*> owner = nullptr;
+
+ private:
+  // One for each direction: a plain thread is inside wait().
+  std::array<std::atomic<bool>, 2> blocked_{};
+};
+
+enum class Claim : std::uint8_t { granted, adopted, refused };
+
+/// Reserves a direction of the descriptor for an operation that a loop is about to start.
+///
+/// The first loop to ask becomes the owner. The order of the stores and loads here and in claim_for_thread() makes sure
+/// that of a loop and a thread that ask at the same time at least one is refused (Dekker).
+inline Claim claim_for_loop(Descriptor& descriptor, platform::Direction direction, Driver& loop,
+                            Operation& operation) noexcept {
+  Driver* owner = descriptor.owner.load(std::memory_order_acquire);
+  if (owner == nullptr && descriptor.owner.compare_exchange_strong(owner, &loop)) {
+    if (!descriptor.blocked(platform::Direction::read) && !descriptor.blocked(platform::Direction::write)) {
+      return Claim::adopted;
+    }
+    descriptor.owner.store(nullptr);
+    operation.fail(Error::busy);
+    return Claim::refused;
+  }
+  if (owner == &loop && descriptor.waiting(direction) == nullptr) return Claim::granted;
+  operation.fail(owner == &loop ? Error::busy : Error::wrong_loop);
+  return Claim::refused;
+}
+
+inline bool claim_for_thread(Descriptor& descriptor, platform::Direction direction, Operation& operation) noexcept {
+  if (descriptor.blocked(direction).exchange(true)) {
+    operation.fail(Error::busy);
+    return false;
+  }
+  if (descriptor.owner.load() == nullptr) return true;
+  descriptor.blocked(direction).store(false);
+  operation.fail(Error::wrong_loop);
+  return false;
+}
+
+inline Operation::Operation(StepFunction step, platform::Direction direction, Descriptor* descriptor) noexcept
+    : step_(step),
+      writes_(direction == platform::Direction::write),
+      owns_stop_(false),
+      shields_stop_(false),
+      in_flight_(false),
+      holds_slot_(false) {
+  pollable = descriptor;
+}
+
+inline Operation::~Operation() {
+  if (in_flight_) driver_->forget(*this);
+  unlink();  // still in its loop's list of finished operations
+  if (owns_stop_) StopState::release(stop_);
+}
+
+inline Descriptor* Operation::descriptor() const noexcept { return static_cast<Descriptor*>(pollable); }
+
+inline bool Operation::start(Driver* driver, StopState* inherited) noexcept {
+  driver_ = driver;
+  if (driver == nullptr) {
+    fail(Error::no_loop);
+    return false;
+  }
+  if (!shields_stop_) stop_ = inherited;
+  if (pollable != nullptr && !driver->claim(*this, *descriptor())) return false;
+  const Step first = step_(*this, Driver::stop_requested(*this) ? Drive::stop : Drive::advance);
+  return first == Step::done ? driver->finished_at_once(*this) : driver->suspend(*this, first);
+}
+
+}  // namespace parley::inline PARLEY_ABI::detail

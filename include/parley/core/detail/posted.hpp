@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Functions that other threads hand to a loop: a bounded queue.
+
+#include <parley/core/result.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace parley::inline PARLEY_ABI::detail {
+
+class PostedFunction {
+ public:
+  virtual ~PostedFunction() = default;
+  virtual void call() = 0;
+};
+
+class PostedQueue {
+ public:
+  explicit PostedQueue(std::size_t capacity) noexcept : capacity_(capacity) {}
+
+  template <class Function>
+  Result<> push(Function&& function) {
+    struct Holder final : PostedFunction {
+      explicit Holder(Function&& f) : held(std::forward<Function>(f)) {}
+      void call() override { held(); }
+      std::decay_t<Function> held;
+    };
+    auto holder = std::make_unique<Holder>(std::forward<Function>(function));
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() >= capacity_) return Error::queue_full;
+    waiting_.push_back(std::move(holder));
+    return {};
+  }
+
+  bool empty() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty();
+  }
+
+  /// Runs what is waiting now; what is pushed meanwhile waits for the next call.
+  template <class After>
+  void run(After after_each) {
+    {
+      const std::lock_guard lock(mutex_);
+      running_.swap(waiting_);
+    }
+    for (auto& function : running_) {
+      function->call();
+      function.reset();
+      after_each();
+    }
+    running_.clear();
+  }
+
+ private:
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<PostedFunction>> waiting_;
+  std::vector<std::unique_ptr<PostedFunction>> running_;
+};
+
+}  // namespace parley::inline PARLEY_ABI::detail

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What every poller offers: requests are submitted, and come out of wait() once each.
+//
+// A reactor (epoll, kqueue) returns a request when it is worth another try; a proactor (io_uring, IOCP) may return it
+// when the kernel has carried it out. The layer above steps a request in the same way after either.
+
+#include <parley/platform/clock.hpp>
+#include <parley/platform/native_handle.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace parley::inline PARLEY_ABI::platform {
+
+enum class Direction : std::uint8_t { read = 0, write = 1 };
+
+struct Pollable;
+
+/// Something that waits for a descriptor: the base of every operation.
+struct Request {
+  Pollable* pollable = nullptr;
+};
+
+/// A descriptor with what a poller must know of it: who waits for it, and what was last heard of its readiness.
+struct Pollable {
+  explicit Pollable(NativeHandle owned, bool is_a_stream) noexcept : handle(std::move(owned)), stream(is_a_stream) {}
+
+  Request*& waiting(Direction direction) noexcept { return waiting_[static_cast<std::size_t>(direction)]; }
+
+  // Readiness is a hint that saves system calls: true means "try", false means "a new edge will be reported".
+  bool maybe_ready(Direction direction) const noexcept {
+    return direction == Direction::read ? maybe_readable : maybe_writable;
+  }
+  void set_ready(Direction direction) noexcept { (direction == Direction::read ? maybe_readable : maybe_writable) = true; }
+  /// After EAGAIN, or after a short read of a stream. Not once a hang-up was seen: no further edge would follow it.
+  void clear_ready(Direction direction) noexcept {
+    if (registered && !hung_up) (direction == Direction::read ? maybe_readable : maybe_writable) = false;
+  }
+
+  NativeHandle handle;
+  bool stream;
+  bool registered = false;
+  bool maybe_readable = true;
+  bool maybe_writable = true;
+  bool hung_up = false;
+
+ private:
+  std::array<Request*, 2> waiting_{};
+};
+
+/// What one wait returns at most.
+struct Finished {
+  static constexpr std::size_t capacity = 512;
+  void add(Request* request) noexcept {
+    if (request != nullptr) requests[count++] = request;
+  }
+  std::array<Request*, capacity> requests;
+  std::size_t count = 0;
+};
+
+class Poller {
+ public:
+  virtual ~Poller() = default;
+  virtual const char* name() const noexcept = 0;
+
+  /// Gets what it needs from the system. An errno, or 0.
+  virtual int open() noexcept = 0;
+  /// Waits for the request's descriptor. An errno, or 0; the request then comes out of wait() once, unless cancelled.
+  virtual int submit(Request& request, Direction direction) noexcept = 0;
+  /// True: it will not come out of wait() any more. False (proactors): it still will, so its memory must live until then.
+  virtual bool cancel(Request& request, Direction direction) noexcept = 0;
+  /// Must be called before a registered descriptor is closed or moves to another poller.
+  virtual void forget(Pollable& pollable) noexcept = 0;
+  /// Waits until requests finish, wake() is called or the time is over (Duration::max(): no limit). An errno, or 0.
+  virtual int wait(Duration timeout, Finished& finished) noexcept = 0;
+  /// Ends the present or the next wait(). From any thread.
+  virtual void wake() noexcept = 0;
+};
+
+}  // namespace parley::inline PARLEY_ABI::platform
