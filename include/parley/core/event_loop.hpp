@@ -357,7 +357,7 @@ class EventLoop final : private detail::Driver {
     let_go(operation);
   }
 
-  void pause(Operation&, TimePoint until) noexcept override { pause_until_ = until; }
+  void pause(TimePoint until) noexcept override { pause_until_ = until; }
 
   void release(detail::Descriptor& descriptor) noexcept override {
     for (const auto way : {platform::Direction::read, platform::Direction::write}) {

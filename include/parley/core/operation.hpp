@@ -139,4 +139,11 @@ class [[nodiscard]] StepOperation : public Operation {
 
 }  // namespace detail
 
+// What a state machine of one's own needs, a stream for tests for example: see io/byte_stream.hpp.
+using detail::Operation;
+using detail::Step;
+
+/// Has a parked operation go on. From any thread, under a lock that also guards its leaving (`leave` above), or on its own.
+inline void wake(Operation& operation) noexcept { detail::Driver::wake_parked(operation); }
+
 }  // namespace parley::inline PARLEY_ABI

@@ -19,14 +19,14 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// A value: IPv4 or IPv6 with port, a Unix path or abstract name, or any other family's bytes. It is copied like an int, owns
-/// nothing and never blocks; like an int, several threads may read one but not change it.
+/// A value: IPv4 or IPv6 with port, a Unix path or abstract name, or any other family's bytes. It is copied like an
+/// int, owns nothing and never blocks; like an int, several threads may read one but not change it.
 ///
-/// Two addresses are equal when they lead to the same place: padding does not count, nor how many NULs follow a Unix path,
-/// nor IPv6 flow labels, which belong to a packet and not to a peer. An IPv4 address and the IPv6 address that maps it
-/// are different: compare unmapped() ones to take them as one. The order is total and agrees with ==; addresses of a
-/// family are together, then ordered by host (Unix: name), scope and port. The hash has no secret key, so a table that strangers
-/// can fill needs a bound of its own.
+/// Two addresses are equal when they lead to the same place: padding does not count, nor how many NULs follow a Unix
+/// path, nor IPv6 flow labels, which belong to a packet and not to a peer. An IPv4 address and the IPv6 address that
+/// maps it are different: compare unmapped() ones to take them as one. The order is total and agrees with ==; addresses
+/// of a family are together, then ordered by host (Unix: name), scope and port. The hash has no secret key, so a table
+/// that strangers can fill needs a bound of its own.
 class Address {
  public:
   enum class Family { unspecified, ipv4, ipv6, unix_domain, other };
@@ -34,11 +34,12 @@ class Address {
   /// No address at all: the source that a connected stream reports, the field not filled in.
   Address() noexcept = default;
 
-  /// Reads what to_string() writes: "127.0.0.1:8000", "[::1]:8000", "[fe80::1%eth0]:80" (or "%2"), "unix:/path", "unix:@abstract",
-  /// and "127.0.0.1", "[::1]", "::1" with the default port. No name is looked up, so this never blocks.
-  /// "::1:8000" is an IPv6 address whose last part is 8000: a port needs the brackets. In Unix names %XX stands for a byte.
-  /// Errors: malformed for everything else (spaces around it, leading zeros, a port over 65535, nothing at all); too_long for
-  /// a Unix name; not_found for an interface that is not there.
+  /// Reads what to_string() writes: "127.0.0.1:8000", "[::1]:8000", "[fe80::1%eth0]:80" (or "%2"), "unix:/path",
+  /// "unix:@abstract", and "127.0.0.1", "[::1]", "::1" with the default port. No name is looked up, so this never
+  /// blocks.
+  /// "::1:8000" is an IPv6 address whose last part is 8000: a port needs the brackets. In Unix names %XX stands for a
+  /// byte. Errors: malformed for everything else (spaces around it, leading zeros, a port over 65535, nothing at all);
+  /// too_long for a Unix name; not_found for an interface that is not there.
   static Result<Address> parse(std::string_view text, std::uint16_t default_port = 0) noexcept {
     return wrap(detail::parse_address(text, default_port));
   }
@@ -57,17 +58,18 @@ class Address {
     return Address(platform::make_ipv6({{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, port, 0}));
   }
 
-  /// A socket file, taken byte for byte. Errors: malformed when empty or with a NUL inside, too_long over 107 bytes on Linux.
+  /// A socket file, taken byte for byte. Errors: malformed when empty or with a NUL inside, too_long over 107 bytes on
+  /// Linux.
   static Result<Address> unix_path(std::string_view path) noexcept {
     return wrap(detail::checked_unix(platform::UnixNameKind::path, path));
   }
-  /// A name without a file, known to the kernel alone and gone with its socket; any bytes. Errors: malformed when empty,
-  /// too_long over 107 bytes, unsupported except on Linux.
+  /// A name without a file, known to the kernel alone and gone with its socket; any bytes. Errors: malformed when
+  /// empty, too_long over 107 bytes, unsupported except on Linux.
   static Result<Address> unix_abstract(std::string_view name) noexcept {
     return wrap(detail::checked_unix(platform::UnixNameKind::abstract_name, name));
   }
-  /// `size` bytes of the system's own structure, of any family; no bytes are no address. Room to spare after an IPv4, IPv6 or Unix
-  /// structure is cut off. Errors: too_long over native_capacity, malformed when bytes are missing.
+  /// `size` bytes of the system's own structure, of any family; no bytes are no address. Room to spare after an IPv4,
+  /// IPv6 or Unix structure is cut off. Errors: too_long over native_capacity, malformed when bytes are missing.
   static Result<Address> from_native(const void* data, std::size_t size) noexcept {
     if (size > native_capacity) return Error::too_long;
     Address address;
@@ -80,8 +82,8 @@ class Address {
   std::size_t native_size() const noexcept { return native_.size; }
   int native_family() const noexcept { return platform::family_of(native_); }
 
-  // To have the system write an address: let it fill native_buffer(), then tell the size it reports, which may be more than
-  // the capacity when it had to cut; more than the capacity counts as the capacity.
+  // To have the system write an address: let it fill native_buffer(), then tell the size it reports, which may be more
+  // than the capacity when it had to cut; more than the capacity counts as the capacity.
   static constexpr std::size_t native_capacity = platform::sockaddr_capacity;
   void* native_buffer() noexcept { return native_.bytes; }
   void set_native_size(std::size_t size) noexcept { native_.size = size < native_capacity ? size : native_capacity; }
@@ -121,8 +123,8 @@ class Address {
   /// The IPv4 address that this one maps, with its port; any other is returned as it is.
   Address unmapped() const noexcept { return is_v4_mapped() ? Address(detail::unmap(native_)) : *this; }
 
-  /// The path or abstract name, in raw bytes: do not print them, to_string() escapes. Empty where there is none. Valid while
-  /// this object is and does not change.
+  /// The path or abstract name, in raw bytes: do not print them, to_string() escapes. Empty where there is none. Valid
+  /// while this object is and does not change.
   std::string_view unix_name() const& noexcept {
     return platform::is_unix(native_) ? platform::read_unix(native_).name : std::string_view();
   }
@@ -131,8 +133,8 @@ class Address {
     return platform::is_unix(native_) && platform::read_unix(native_).kind == platform::UnixNameKind::abstract_name;
   }
 
-  /// Printable ASCII that parse() reads back to an equal address, where there is something to read: an unnamed Unix address is
-  /// "unix:", other families are "family 29: " and their bytes in hexadecimal, no address is "unspecified".
+  /// Printable ASCII that parse() reads back to an equal address, where there is something to read: an unnamed Unix
+  /// address is "unix:", other families are "family 29: " and their bytes in hexadecimal, no address is "unspecified".
   std::string to_string() const {
     std::string text;
     append_to(text);
@@ -147,9 +149,7 @@ class Address {
   friend std::strong_ordering operator<=>(const Address& a, const Address& b) noexcept {
     return detail::identity_of(a.native_) <=> detail::identity_of(b.native_);
   }
-  std::size_t hash() const noexcept {
-    return static_cast<std::size_t>(detail::hash_of(detail::identity_of(native_)));
-  }
+  std::size_t hash() const noexcept { return static_cast<std::size_t>(detail::hash_of(detail::identity_of(native_))); }
 
  private:
   explicit Address(const platform::NativeAddress& native) noexcept : native_(native) {}

@@ -3,12 +3,12 @@
 
 // Socket options as types: socket.set(NoDelay{true}), socket.get<KeepAlive>().
 //
-// Setting and reading are single system calls that never block. Errors: std::errc::invalid_argument for a value out of its range,
-// Error::unsupported where the system has no such option, and the system's own error, such as "Operation not supported"
-// for a TCP option on a Unix socket. A value that is not set is the system's default.
+// Setting and reading are single system calls that never block. Errors: std::errc::invalid_argument for a value out of
+// its range, Error::unsupported where the system has no such option, and the system's own error, such as "Operation not
+// supported" for a TCP option on a Unix socket. A value that is not set is the system's default.
 //
-// An option that is missing here is a struct of your own with `static constexpr platform::OptionKey key{level, name}` and one
-// member: `bool enabled`, `int value` or `std::size_t bytes`.
+// An option that is missing here is a struct of your own with `static constexpr platform::OptionKey key{level, name}`
+// and one member: `bool enabled`, `int value` or `std::size_t bytes`.
 
 #include <parley/platform/config.hpp>
 #include <parley/platform/socket_option.hpp>
@@ -19,32 +19,34 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// Sends small writes at once instead of waiting for the peer to acknowledge the ones before (TCP_NODELAY; Nagle's algorithm,
-/// RFC 896, is off). Right for chat and games; a stream of small writes without need for haste is better off without.
+/// Sends small writes at once instead of waiting for the peer to acknowledge the ones before (TCP_NODELAY; Nagle's
+/// algorithm, RFC 896, is off). Right for chat and games; a stream of small writes without need for haste is better off
+/// without.
 struct NoDelay {
   static constexpr platform::OptionKey key = platform::option_no_delay;
   bool enabled = true;
 };
 
-/// Probes a connection that is silent and ends it with std::errc::timed_out when nobody answers (RFC 9293, 3.8.4). Two hours
-/// on Linux, unless KeepAliveTimes says otherwise.
+/// Probes a connection that is silent and ends it with std::errc::timed_out when nobody answers (RFC 9293, 3.8.4). Two
+/// hours on Linux, unless KeepAliveTimes says otherwise.
 struct KeepAlive {
   static constexpr platform::OptionKey key = platform::option_keep_alive;
   bool enabled = true;
 };
 
-/// When a TCP connection is probed: after `idle` of silence, then every `interval`, and given up after `probes` of them got no
-/// answer: with these defaults after 60 s + 4 * 15 s. Setting this also sets KeepAlive, which the times are nothing without.
-/// Linux takes 1 to 32,767 seconds and 1 to 127 probes. On an error some of the times may have been changed.
+/// When a TCP connection is probed: after `idle` of silence, then every `interval`, and given up after `probes` of them
+/// got no answer: with these defaults after 60 s + 4 * 15 s. Setting this also sets KeepAlive, which the times are
+/// nothing without. Linux takes 1 to 32,767 seconds and 1 to 127 probes. On an error some of the times may have been
+/// changed.
 struct KeepAliveTimes {
   std::chrono::seconds idle{60};
   std::chrono::seconds interval{15};
   int probes = 4;
 };
 
-/// What close does with bytes that were sent but not yet acknowledged (SO_LINGER). Off, the default: the system goes on to
-/// deliver them, and close returns at once. On with a time: close blocks its thread, and an event loop on it, for up to that
-/// long. On with no time: they are thrown away and the peer gets a reset. At most INT_MAX seconds.
+/// What close does with bytes that were sent but not yet acknowledged (SO_LINGER). Off, the default: the system goes on
+/// to deliver them, and close returns at once. On with a time: close blocks its thread, and an event loop on it, for up
+/// to that long. On with no time: they are thrown away and the peer gets a reset. At most INT_MAX seconds.
 struct Linger {
   bool enabled = false;
   std::chrono::seconds timeout{0};
@@ -64,22 +66,22 @@ struct ReusePort {
   bool enabled = true;
 };
 
-/// Room in the kernel for bytes on their way out. Linux doubles what is set, to cover its bookkeeping, reads the doubled
-/// figure back, and silently limits it to net.core.wmem_max. Setting it turns TCP's own tuning off.
+/// Room in the kernel for bytes on their way out. Linux doubles what is set, to cover its bookkeeping, reads the
+/// doubled figure back, and silently limits it to net.core.wmem_max. Setting it turns TCP's own tuning off.
 struct SendBufferSize {
   static constexpr platform::OptionKey key = platform::option_send_buffer;
   std::size_t bytes = 0;
 };
 
-/// Room in the kernel for bytes that nobody has received yet. As SendBufferSize, with net.core.rmem_max. For TCP it limits the
-/// window: set it before listen or connect.
+/// Room in the kernel for bytes that nobody has received yet. As SendBufferSize, with net.core.rmem_max. For TCP it
+/// limits the window: set it before listen or connect.
 struct ReceiveBufferSize {
   static constexpr platform::OptionKey key = platform::option_receive_buffer;
   std::size_t bytes = 0;
 };
 
-/// How many routers a packet may pass, 1 to 255: time to live in IPv4, hop limit in IPv6, by the socket's family. On a dual-stack
-/// socket it counts for both. Not for multicast. Other families: std::errc::operation_not_supported.
+/// How many routers a packet may pass, 1 to 255: time to live in IPv4, hop limit in IPv6, by the socket's family. On a
+/// dual-stack socket it counts for both. Not for multicast. Other families: std::errc::operation_not_supported.
 struct Ttl {
   int hops = 64;
 };
@@ -96,7 +98,8 @@ struct Broadcast {
   bool enabled = true;
 };
 
-/// Read only. The error that a background connect or an ICMP message left behind, no error when there is none. Reading clears it.
+/// Read only. The error that a background connect or an ICMP message left behind, no error when there is none. Reading
+/// clears it.
 struct ErrorStatus {
   std::error_code error;
 };

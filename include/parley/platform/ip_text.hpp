@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// IP addresses and network interfaces as text, by the system's own functions.
+// IP addresses and network interfaces from text, by the system's own functions.
 
 #include <parley/platform/config.hpp>
 
@@ -27,9 +27,6 @@ bool terminate(std::string_view text, char (&copy)[N]) noexcept {
 }
 }  // namespace detail
 
-/// Enough for the text of any IP address, without scope and port.
-using IpText = char[INET6_ADDRSTRLEN];
-
 /// Dotted decimal only: four parts, none with a leading zero, which some read as octal.
 inline bool parse_ipv4(std::string_view text, unsigned char (&address)[4]) noexcept {
   char copy[INET_ADDRSTRLEN];
@@ -41,15 +38,6 @@ inline bool parse_ipv6(std::string_view text, unsigned char (&address)[16]) noex
   return detail::terminate(text, copy) && ::inet_pton(AF_INET6, copy, address) == 1;
 }
 
-inline std::string_view format_ipv4(const unsigned char (&address)[4], IpText& text) noexcept {
-  return ::inet_ntop(AF_INET, address, text, sizeof(IpText)) != nullptr ? text : "";
-}
-
-/// As RFC 5952 has it: lower case, the longest run of zeros as "::".
-inline std::string_view format_ipv6(const unsigned char (&address)[16], IpText& text) noexcept {
-  return ::inet_ntop(AF_INET6, address, text, sizeof(IpText)) != nullptr ? text : "";
-}
-
 /// The number of the network interface of that name; 0 where there is none.
 inline std::uint32_t interface_index(std::string_view name) noexcept {
   char copy[IF_NAMESIZE];
@@ -58,7 +46,8 @@ inline std::uint32_t interface_index(std::string_view name) noexcept {
 
 using InterfaceText = char[IF_NAMESIZE];
 
-/// The name of the network interface of that number; empty where there is none. It may hold any byte but '/' and spaces.
+/// The name of the network interface of that number; empty where there is none. It may hold any byte but '/' and
+/// spaces.
 inline std::string_view interface_name(std::uint32_t index, InterfaceText& text) noexcept {
   return ::if_indextoname(index, text) != nullptr ? text : "";
 }

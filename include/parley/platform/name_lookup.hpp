@@ -38,9 +38,9 @@ inline const std::error_category& resolve_category() noexcept {
   return category;
 }
 
-/// The error for an EAI_ number; `system_error` is errno, which explains EAI_SYSTEM. "There is no such name" and "the name
-/// has no address of this family" become Error::not_found, so that a caller can compare with it; the rest keep their
-/// number in resolve_category().
+/// The error for an EAI_ number; `system_error` is errno, which explains EAI_SYSTEM. "There is no such name" and "the
+/// name has no address of this family" become Error::not_found, so that a caller can compare with it; the rest keep
+/// their number in resolve_category().
 inline std::error_code resolve_error(int number, int system_error) noexcept {
   switch (number) {
     case 0: return {};

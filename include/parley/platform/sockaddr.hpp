@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Socket addresses as the system lays them out: the only header that knows its sockaddr structures. The layers above see
-// bytes, numbers and text.
+// Socket addresses as the system lays them out: the only header that knows its sockaddr structures. The layers above
+// see bytes, numbers and text.
 
 #include <parley/platform/config.hpp>
 #include <parley/platform/system.hpp>
@@ -150,8 +150,9 @@ inline void set_port(NativeAddress& address, std::uint16_t port) noexcept {
   std::memcpy(address.bytes + offset, &in_network_order, sizeof(in_network_order));
 }
 
-/// A native address from foreign bytes, `size` of them, at most sockaddr_capacity. Structures given with room to spare are
-/// cut to their size, and IPv6 addresses from before scope ids (RFC 2133) are completed. False where bytes are missing.
+/// A native address from foreign bytes, `size` of them, at most sockaddr_capacity. Structures given with room to spare
+/// are cut to their size, and IPv6 addresses from before scope ids (RFC 2133) are completed. False where bytes are
+/// missing.
 inline bool adopt_native(const void* data, std::size_t size, NativeAddress& address) noexcept {
   constexpr std::size_t ipv6_without_scope = offsetof(::sockaddr_in6, sin6_scope_id);
   address = NativeAddress{};
@@ -160,17 +161,12 @@ inline bool adopt_native(const void* data, std::size_t size, NativeAddress& addr
   address.size = size;
   if (size < sizeof(::sa_family_t)) return false;
   switch (family_of(address)) {
-    case AF_INET:
-      address.size = sizeof(::sockaddr_in);
-      return size >= sizeof(::sockaddr_in);
-    case AF_INET6:
-      address.size = sizeof(::sockaddr_in6);
-      return size >= ipv6_without_scope;
+    case AF_INET: address.size = sizeof(::sockaddr_in); return size >= sizeof(::sockaddr_in);
+    case AF_INET6: address.size = sizeof(::sockaddr_in6); return size >= ipv6_without_scope;
     case AF_UNIX:
       if (size > sizeof(::sockaddr_un)) address.size = sizeof(::sockaddr_un);
       return true;
-    default:
-      return true;
+    default: return true;
   }
 }
 

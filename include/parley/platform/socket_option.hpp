@@ -104,8 +104,8 @@ inline int get_family(NativeSocket socket, int& family) noexcept {
 #endif
 }
 
-/// A dual-stack IPv6 socket sends its IPv4 packets by the IPv4 option. Systems without that refuse it, and then there is nothing
-/// to set.
+/// A dual-stack IPv6 socket sends its IPv4 packets by the IPv4 option. Systems without that refuse it, and then there
+/// is nothing to set.
 inline int set_ttl(NativeSocket socket, int hops) noexcept {
   int family = 0;
   if (const int error = get_family(socket, family); error != 0) return error;

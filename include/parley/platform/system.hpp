@@ -35,6 +35,9 @@ IoOutcome retry_interrupted(Call call) noexcept {
 }
 }  // namespace detail
 
+inline constexpr int invalid_argument = EINVAL;
+inline constexpr int not_connected = ENOTCONN;
+
 inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
 inline IoOutcome receive(NativeSocket socket, void* data, std::size_t size, bool peek = false) noexcept {

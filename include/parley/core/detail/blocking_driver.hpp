@@ -26,7 +26,7 @@ class BlockingDriver final : public Driver {
   }
 
   TimePoint now() const noexcept override { return Clock::now(); }
-  void pause(Operation&, TimePoint until) noexcept override { pause_ = until; }
+  void pause(TimePoint until) noexcept override { pause_ = until; }
   void release(Descriptor&) noexcept override {}
   void wake() noexcept override { waker_.wake(); }
 

@@ -105,8 +105,8 @@ class Driver {
   PARLEY_NOINLINE static Driver* current() noexcept { return current_slot(); }
 
   virtual TimePoint now() const noexcept = 0;
-  /// Sets when an operation whose step returns Step::paused goes on.
-  virtual void pause(Operation& operation, TimePoint until) noexcept = 0;
+  /// Sets when the operation whose step is running goes on, which then returns Step::paused.
+  virtual void pause(TimePoint until) noexcept = 0;
   /// Cancels what is in flight on the descriptor and lets the poller forget it. On the driver's thread.
   virtual void release(Descriptor& descriptor) noexcept = 0;
 

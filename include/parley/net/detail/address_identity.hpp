@@ -53,7 +53,8 @@ inline std::uint64_t mix(std::uint64_t value) noexcept {
 }
 
 inline std::uint64_t hash_of(const AddressIdentity& identity) noexcept {
-  std::uint64_t state = mix(static_cast<std::uint64_t>(identity.rank) << 56 | std::uint64_t{identity.kind} << 16 | identity.port);
+  std::uint64_t state =
+      mix(static_cast<std::uint64_t>(identity.rank) << 56 | std::uint64_t{identity.kind} << 16 | identity.port);
   state = mix(state ^ (std::uint64_t{identity.scope_id} << 32 | identity.bytes.size()));
   for (std::string_view rest = identity.bytes; !rest.empty();) {
     std::uint64_t word = 0;

@@ -73,8 +73,8 @@ inline int hex_digit(char c) noexcept {
 
 inline bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; }
 
-/// What follows "unix:". %XX stands for a byte; bare control bytes, such as the line end of a file that held the text, are
-/// refused.
+/// What follows "unix:". %XX stands for a byte; bare control bytes, such as the line end of a file that held the text,
+/// are refused.
 inline Result<NativeAddress> parse_unix(std::string_view text) noexcept {
   const bool is_abstract = text.starts_with('@');
   if (is_abstract) text.remove_prefix(1);

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The state machines behind a socket's operations.
+//
+// The system call is tried first, unless the poller has said that it would be in vain. A short read or write of a stream
+// has emptied or filled the kernel's buffer, which saves the call that would only say so.
+
+#include <parley/core/bytes.hpp>
+#include <parley/core/detail/descriptor.hpp>
+#include <parley/core/operation.hpp>
+#include <parley/core/transferred.hpp>
+#include <parley/platform/system.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace parley::inline PARLEY_ABI::detail {
+
+using platform::Direction;
+
+/// Sets the status from an errno; done unless the call would have blocked.
+inline Step conclude(Operation& operation, Direction direction, int error) noexcept {
+  if (error == 0) {
+    operation.succeed();
+    return Step::done;
+  }
+  if (platform::would_block(error)) {
+    operation.pollable->clear_ready(direction);
+    return direction == Direction::read ? Step::want_read : Step::want_write;
+  }
+  operation.fail(error);
+  return Step::done;
+}
+
+/// Whether a call may be tried now; otherwise `otherwise` is what to return.
+inline bool may_try(Operation& operation, Direction direction, Step& otherwise) noexcept {
+  if (operation.pollable == nullptr) {
+    operation.fail(Error::closed);
+    otherwise = Step::done;
+    return false;
+  }
+  otherwise = direction == Direction::read ? Step::want_read : Step::want_write;
+  return operation.pollable->maybe_ready(direction);
+}
+
+inline Step receive_some(Operation& operation, MutableBytes buffer, std::size_t& count, bool peek = false) noexcept {
+  Step step{};
+  if (!may_try(operation, Direction::read, step)) return step;
+  // Zero bytes mean the end of a stream; asking for none would make it look ended.
+  if (buffer.empty()) return conclude(operation, Direction::read, platform::invalid_argument);
+  platform::Pollable& pollable = *operation.pollable;
+  const auto outcome = platform::receive(pollable.handle.get(), buffer.data(), buffer.size(), peek);
+  count = outcome.count;
+  if (outcome.error == 0 && pollable.stream && !peek && count < buffer.size()) pollable.clear_ready(Direction::read);
+  return conclude(operation, Direction::read, outcome.error);
+}
+
+inline Step send_some(Operation& operation, ConstBytes bytes, std::size_t& count) noexcept {
+  Step step{};
+  if (!may_try(operation, Direction::write, step)) return step;
+  platform::Pollable& pollable = *operation.pollable;
+  const auto outcome = platform::send(pollable.handle.get(), bytes.data(), bytes.size());
+  count = outcome.count;
+  if (outcome.error == 0 && count < bytes.size()) pollable.clear_ready(Direction::write);
+  return conclude(operation, Direction::write, outcome.error);
+}
+
+/// Sends from byte `skip` of the pieces on, as much as one call takes.
+inline Step send_pieces(Operation& operation, std::span<const ConstBytes> pieces, std::size_t skip,
+                        std::size_t& count) noexcept {
+  Step step{};
+  if (!may_try(operation, Direction::write, step)) return step;
+  std::array<platform::IoSlice, platform::max_slices> slices;
+  std::size_t used = 0;
+  std::size_t total = 0;
+  for (const ConstBytes& piece : pieces) {
+    const ConstBytes rest = piece.after(skip);
+    skip -= piece.size() - rest.size();
+    if (rest.empty()) continue;
+    if (used == slices.size()) break;
+    slices[used++] = {rest.data(), rest.size()};
+    total += rest.size();
+  }
+  platform::Pollable& pollable = *operation.pollable;
+  const auto outcome = platform::send_vector(pollable.handle.get(), slices.data(), used);
+  count = outcome.count;
+  if (outcome.error == 0 && count < total) pollable.clear_ready(Direction::write);
+  return conclude(operation, Direction::write, outcome.error);
+}
+
+template <bool Peek>
+class ReceiveSteps {
+ public:
+  static constexpr Direction direction = Direction::read;
+  explicit ReceiveSteps(MutableBytes buffer) noexcept : data_(buffer.data()), size_(buffer.size()) {}
+  Step step(Operation& operation) noexcept {
+    std::size_t count = 0;
+    const Step step = receive_some(operation, {data_, size_}, count, Peek);
+    if (step == Step::done) size_ = count;
+    return step;
+  }
+  Result<std::size_t> result(Operation& operation) const noexcept {
+    if (operation.error()) return operation.error();
+    return size_;
+  }
+
+ private:
+  std::byte* data_;
+  std::size_t size_;  // what there is room for; then what was received
+};
+
+class ReceiveTextSteps {
+ public:
+  static constexpr Direction direction = Direction::read;
+  explicit ReceiveTextSteps(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
+  Step step(Operation& operation) {
+    // A buffer on the stack, so that nothing is allocated while it waits.
+    std::array<char, 16384> small;
+    if (max_bytes_ <= small.size()) return receive(operation, MutableBytes(small.data(), max_bytes_));
+    if (operation.pollable == nullptr || !operation.pollable->maybe_ready(direction)) return receive(operation, {});
+    const auto large = std::make_unique<char[]>(max_bytes_);
+    return receive(operation, MutableBytes(large.get(), max_bytes_));
+  }
+  Result<std::string> result(Operation& operation) {
+    if (operation.error()) return operation.error();
+    return text_ == nullptr ? std::string() : std::move(*text_);
+  }
+
+ private:
+  Step receive(Operation& operation, MutableBytes buffer) {
+    std::size_t count = 0;
+    const Step step = receive_some(operation, buffer, count);
+    if (step == Step::done && count != 0) {
+      text_ = std::make_unique<std::string>(reinterpret_cast<const char*>(buffer.data()), count);
+    }
+    return step;
+  }
+  std::size_t max_bytes_;
+  std::unique_ptr<std::string> text_;
+};
+
+class ReceiveExactlySteps {
+ public:
+  static constexpr Direction direction = Direction::read;
+  explicit ReceiveExactlySteps(MutableBytes buffer) noexcept : data_(buffer.data()), size_(buffer.size()) {}
+  Step step(Operation& operation) noexcept {
+    while (moved_ < size_) {
+      std::size_t count = 0;
+      const Step step = receive_some(operation, {data_ + moved_, size_ - moved_}, count);
+      if (step != Step::done || operation.error()) return step;
+      if (count == 0) {
+        operation.fail(moved_ == 0 ? Error::end_of_stream : Error::truncated);
+        return Step::done;
+      }
+      moved_ += count;
+    }
+    operation.succeed();
+    return Step::done;
+  }
+  Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
+
+ private:
+  std::byte* data_;
+  std::size_t size_;
+  std::size_t moved_ = 0;
+};
+
+class SendSteps {
+ public:
+  static constexpr Direction direction = Direction::write;
+  explicit SendSteps(ConstBytes bytes) noexcept : data_(bytes.data()), size_(bytes.size()) {}
+  Step step(Operation& operation) noexcept {
+    std::size_t count = 0;
+    const Step step = send_some(operation, {data_, size_}, count);
+    if (step == Step::done) size_ = count;
+    return step;
+  }
+  Result<std::size_t> result(Operation& operation) const noexcept {
+    if (operation.error()) return operation.error();
+    return size_;
+  }
+
+ private:
+  const std::byte* data_;
+  std::size_t size_;  // what there is to send; then what was sent
+};
+
+class SendAllSteps {
+ public:
+  static constexpr Direction direction = Direction::write;
+  explicit SendAllSteps(ConstBytes bytes) noexcept : data_(bytes.data()), size_(bytes.size()) {}
+  Step step(Operation& operation) noexcept {
+    while (moved_ < size_) {
+      std::size_t count = 0;
+      const Step step = send_some(operation, {data_ + moved_, size_ - moved_}, count);
+      if (step != Step::done || operation.error()) return step;
+      moved_ += count;
+    }
+    if (operation.pollable == nullptr) {
+      operation.fail(Error::closed);
+    } else {
+      operation.succeed();
+    }
+    return Step::done;
+  }
+  Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
+
+ private:
+  const std::byte* data_;
+  std::size_t size_;
+  std::size_t moved_ = 0;
+};
+
+class SendVectorSteps {
+ public:
+  static constexpr Direction direction = Direction::write;
+  explicit SendVectorSteps(std::span<const ConstBytes> pieces) noexcept : pieces_(pieces) {}
+  Step step(Operation& operation) noexcept {
+    std::size_t total = 0;
+    for (const ConstBytes& piece : pieces_) total += piece.size();
+    while (moved_ < total) {
+      std::size_t count = 0;
+      const Step step = send_pieces(operation, pieces_, moved_, count);
+      if (step != Step::done || operation.error()) return step;
+      moved_ += count;
+    }
+    if (operation.pollable == nullptr) {
+      operation.fail(Error::closed);
+    } else {
+      operation.succeed();
+    }
+    return Step::done;
+  }
+  Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
+
+ private:
+  std::span<const ConstBytes> pieces_;
+  std::size_t moved_ = 0;
+};
+
+}  // namespace parley::inline PARLEY_ABI::detail
