@@ -352,6 +352,14 @@ class EventLoop final : private detail::Driver {
     return true;
   }
 
+  void cancel(Operation& operation) noexcept override {
+    if (in_flight(operation)) interrupt(operation, Drive::stop);
+  }
+
+  void advance_parked(Operation& operation) noexcept override {
+    if (in_flight(operation) && step(operation, Drive::advance) == Step::done) finish(operation);
+  }
+
   void forget(Operation& operation) noexcept override {
     step(operation, Drive::abandon);
     let_go(operation);
@@ -389,7 +397,7 @@ class EventLoop final : private detail::Driver {
   detail::List<detail::Descriptor> descriptors_;
   detail::PostedQueue posted_;
   TimePoint pause_until_;
-  int inline_budget_ = 0;
+  int inline_budget_ = options_.max_inline;
   std::atomic<bool> wake_pending_ = false;
   std::unique_ptr<Scope> detached_ = std::make_unique<Scope>();
 };

@@ -19,8 +19,8 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// A value: IPv4 or IPv6 with port, a Unix path or abstract name, or any other family's bytes. It is copied like an
-/// int, owns nothing and never blocks; like an int, several threads may read one but not change it.
+/// A value: IPv4 or IPv6 with port, a Unix path or abstract name, or any other family's bytes. It is copied like an int
+/// (136 bytes), owns nothing and never blocks; several threads may read one but not change it at once.
 ///
 /// Two addresses are equal when they lead to the same place: padding does not count, nor how many NULs follow a Unix
 /// path, nor IPv6 flow labels, which belong to a packet and not to a peer. An IPv4 address and the IPv6 address that

@@ -3,7 +3,7 @@
 
 // Socket options as types: socket.set(NoDelay{true}), socket.get<KeepAlive>().
 //
-// Setting and reading are single system calls that never block. Errors: std::errc::invalid_argument for a value out of
+// Setting and reading are system calls that never block. Errors: std::errc::invalid_argument for a value out of
 // its range, Error::unsupported where the system has no such option, and the system's own error, such as "Operation not
 // supported" for a TCP option on a Unix socket. A value that is not set is the system's default.
 //

@@ -3,12 +3,11 @@
 
 // TcpListener: accepts TCP connections.
 
+#include <parley/net/detail/look_up.hpp>
 #include <parley/net/socket.hpp>
-#include <parley/platform/name_lookup.hpp>
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace parley::inline PARLEY_ABI {
 
@@ -87,7 +86,16 @@ class TcpListener {
     return listen_on(Address::any_v4(port), options, true);  // a machine without IPv6
   }
 
-  static Result<TcpListener> bind_name(std::string_view host, std::uint16_t port, const Options& options);
+  static Result<TcpListener> bind_name(std::string_view host, std::uint16_t port, const Options& options) {
+    const auto addresses = detail::look_up(host, port);
+    if (!addresses) return addresses.error();
+    Result<TcpListener> listener = Error::not_found;
+    for (const Address& address : *addresses) {
+      listener = bind(address, options);
+      if (listener) break;
+    }
+    return listener;
+  }
 
   Socket socket_;
 };

@@ -28,6 +28,9 @@ class BlockingDriver final : public Driver {
   TimePoint now() const noexcept override { return Clock::now(); }
   void pause(TimePoint until) noexcept override { pause_ = until; }
   void release(Descriptor&) noexcept override {}
+  // A thread that blocks runs nothing that could call these.
+  void cancel(Operation&) noexcept override {}
+  void advance_parked(Operation&) noexcept override {}
   void wake() noexcept override { waker_.wake(); }
 
  private:

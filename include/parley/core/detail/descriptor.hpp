@@ -77,8 +77,11 @@ inline Operation::Operation(StepFunction step, platform::Direction direction, De
 }
 
 inline Operation::~Operation() {
-  if (in_flight_) driver_->forget(*this);
-  unlink();  // still in its loop's list of finished operations
+  if (in_flight_) {
+    driver_->forget(*this);
+  } else if (driver_ != nullptr) {
+    driver_->leave_lists(*this);  // it may be in its loop's list of finished operations
+  }
   if (owns_stop_) StopState::release(stop_);
 }
 
@@ -93,7 +96,9 @@ inline bool Operation::start(Driver* driver, StopState* inherited) noexcept {
   if (!shields_stop_) stop_ = inherited;
   if (pollable != nullptr && !driver->claim(*this, *descriptor())) return false;
   const Step first = step_(*this, Driver::stop_requested(*this) ? Drive::stop : Drive::advance);
-  return first == Step::done ? driver->finished_at_once(*this) : driver->suspend(*this, first);
+  if (first != Step::done) return driver->suspend(*this, first);
+  driver->leave_lists(*this);  // a child of a group may have woken it on another thread meanwhile
+  return driver->finished_at_once(*this);
 }
 
 }  // namespace parley::inline PARLEY_ABI::detail

@@ -117,6 +117,11 @@ class Driver {
   /// Ends the driver's wait. From any thread.
   virtual void wake() noexcept = 0;
 
+  /// Tells an operation that was started here to stop. On the driver's thread; it finishes as after any stop request.
+  virtual void cancel(Operation& operation) noexcept = 0;
+  /// Has a parked operation take its next step now, on the driver's thread.
+  virtual void advance_parked(Operation& operation) noexcept = 0;
+
   /// Has the driver run this as soon as the coroutine that is running now has suspended. False when it cannot.
   bool run_next(Continuation continuation, TaskPromise& finished) noexcept;
 

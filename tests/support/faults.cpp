@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "support/faults.hpp"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+extern "C" int __real_getsockopt(int, int, int, void*, socklen_t*);
+
+namespace support {
+namespace {
+
+// What tests/CMakeLists.txt tells the linker to wrap: where the two lists differ, a test does not link.
+constexpr std::array<std::string_view, 28> names{
+    // clang-format off
+    "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fcntl",
+    "getaddrinfo", "getpeername", "getsockname", "getsockopt", "listen", "poll", "ppoll", "read", "recv", "recvfrom",
+    "recvmsg", "send", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair", "write",
+    // clang-format on
+};
+
+constexpr std::size_t index_of(std::string_view name) {
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+std::size_t checked_index(std::string_view name) {
+  const std::size_t index = index_of(name);
+  if (index == names.size()) throw std::invalid_argument("not a wrapped function: " + std::string(name));
+  return index;
+}
+
+struct Plan {
+  std::uint64_t fail_at = 0;  // the count at which to fail, 0 for never
+  bool always = false;
+  int error = 0;
+  std::uint64_t seen = 0;
+
+  bool hit() {
+    ++seen;
+    return always || seen == fail_at;
+  }
+};
+
+struct State {
+  std::mutex mutex;
+  bool exists = false;
+  bool all_threads = false;
+  bool fired = false;
+  std::size_t most_bytes = std::numeric_limits<std::size_t>::max();
+  Plan any;
+  std::array<Plan, names.size()> calls;
+};
+
+State& state() {
+  static State* const only = new State;  // never destroyed: threads may outlive main()
+  return *only;
+}
+
+std::atomic<bool> active{false};
+thread_local int opted_in = 0;
+
+/// True when this call is to fail; errno is set then. Counts it in any case.
+bool spoiled(std::size_t call) {
+  if (!active.load(std::memory_order_relaxed)) return false;
+  State& s = state();
+  const std::lock_guard lock(s.mutex);
+  if (!s.exists || (!s.all_threads && opted_in == 0)) return false;
+  const bool any_hit = s.any.hit();
+  const bool call_hit = s.calls[call].hit();
+  if (!any_hit && !call_hit) return false;
+  s.fired = true;
+  errno = any_hit ? s.any.error : s.calls[call].error;
+  return true;
+}
+
+// eventfds must be read and written whole, and a shorter datagram is another datagram.
+bool is_stream(int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || (status.st_mode & S_IFMT) == 0) return false;
+  if (!S_ISSOCK(status.st_mode)) return true;
+  int type = 0;
+  socklen_t size = sizeof type;
+  return __real_getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+std::size_t most_bytes(int descriptor) {
+  constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+  if (!active.load(std::memory_order_relaxed)) return unlimited;
+  State& s = state();
+  std::unique_lock lock(s.mutex);
+  if (!s.exists || (!s.all_threads && opted_in == 0)) return unlimited;
+  const std::size_t most = s.most_bytes;
+  lock.unlock();
+  return most == unlimited || !is_stream(descriptor) ? unlimited : most;
+}
+
+// The message with only the first bytes of its first buffer that is not empty.
+msghdr shortened(const msghdr& message, std::size_t most, iovec& piece) {
+  msghdr copy = message;
+  for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
+    if (message.msg_iov[i].iov_len == 0) continue;
+    piece = {message.msg_iov[i].iov_base, std::min(message.msg_iov[i].iov_len, most)};
+    copy.msg_iov = &piece;
+    copy.msg_iovlen = 1;
+    break;
+  }
+  return copy;
+}
+
+}  // namespace
+
+Faults::Faults(Threads threads) : all_threads_(threads == Threads::all) {
+  State& s = state();
+  const std::lock_guard lock(s.mutex);
+  if (s.exists) throw std::logic_error("one Faults at a time");
+  s.exists = true;
+  s.all_threads = all_threads_;
+  s.fired = false;
+  s.most_bytes = std::numeric_limits<std::size_t>::max();
+  s.any = {};
+  s.calls = {};
+  if (!all_threads_) ++opted_in;
+  active.store(true, std::memory_order_relaxed);
+}
+
+Faults::~Faults() {
+  State& s = state();
+  const std::lock_guard lock(s.mutex);
+  active.store(false, std::memory_order_relaxed);
+  s.exists = false;
+  if (!all_threads_) --opted_in;
+}
+
+void Faults::fail_nth(std::size_t nth, int error) {
+  const std::lock_guard lock(state().mutex);
+  Plan& plan = state().any;
+  plan.fail_at = plan.seen + nth;
+  plan.error = error;
+}
+
+void Faults::fail_call(std::string_view name, std::size_t nth, int error) {
+  const std::size_t index = checked_index(name);
+  const std::lock_guard lock(state().mutex);
+  Plan& plan = state().calls[index];
+  plan.fail_at = plan.seen + nth;
+  plan.error = error;
+}
+
+void Faults::fail_always(std::string_view name, int error) {
+  const std::size_t index = checked_index(name);
+  const std::lock_guard lock(state().mutex);
+  state().calls[index].always = true;
+  state().calls[index].error = error;
+}
+
+void Faults::short_transfers(std::size_t bytes) {
+  const std::lock_guard lock(state().mutex);
+  state().most_bytes = std::max<std::size_t>(bytes, 1);
+}
+
+void Faults::disarm() {
+  const std::lock_guard lock(state().mutex);
+  state().most_bytes = std::numeric_limits<std::size_t>::max();
+  state().any = {.seen = state().any.seen};
+  for (Plan& plan : state().calls) plan = {.seen = plan.seen};
+}
+
+std::size_t Faults::count() const {
+  const std::lock_guard lock(state().mutex);
+  return state().any.seen;
+}
+
+std::size_t Faults::count(std::string_view name) const {
+  const std::size_t index = checked_index(name);
+  const std::lock_guard lock(state().mutex);
+  return state().calls[index].seen;
+}
+
+bool Faults::fired() const {
+  const std::lock_guard lock(state().mutex);
+  return state().fired;
+}
+
+std::span<const std::string_view> Faults::call_names() { return names; }
+
+FaultyThread::FaultyThread() { ++opted_in; }
+FaultyThread::~FaultyThread() { --opted_in; }
+
+}  // namespace support
+
+using support::index_of;
+using support::most_bytes;
+using support::shortened;
+using support::spoiled;
+
+// A function that fails or goes through as it is.
+#define WRAP(name, parameters, arguments)                \
+  extern "C" int __real_##name parameters;               \
+  extern "C" int __wrap_##name parameters {              \
+    constexpr std::size_t call = index_of(#name);        \
+    return spoiled(call) ? -1 : __real_##name arguments; \
+  }
+// One that moves bytes: `size` is among its arguments.
+#define WRAP_TRANSFER(name, parameters, arguments) \
+  extern "C" ssize_t __real_##name parameters;     \
+  extern "C" ssize_t __wrap_##name parameters {    \
+    constexpr std::size_t call = index_of(#name);  \
+    if (spoiled(call)) return -1;                  \
+    size = std::min(size, most_bytes(fd));         \
+    return __real_##name arguments;                \
+  }
+
+WRAP(accept4, (int fd, sockaddr* address, socklen_t* size, int flags), (fd, address, size, flags))
+WRAP(bind, (int fd, const sockaddr* address, socklen_t size), (fd, address, size))
+WRAP(connect, (int fd, const sockaddr* address, socklen_t size), (fd, address, size))
+WRAP(epoll_create1, (int flags), (flags))
+WRAP(epoll_ctl, (int epoll, int operation, int fd, epoll_event* event), (epoll, operation, fd, event))
+WRAP(epoll_pwait2, (int epoll, epoll_event* events, int size, const timespec* timeout, const sigset_t* mask),
+     (epoll, events, size, timeout, mask))
+WRAP(epoll_wait, (int epoll, epoll_event* events, int size, int timeout), (epoll, events, size, timeout))
+WRAP(eventfd, (unsigned initial, int flags), (initial, flags))
+WRAP(getpeername, (int fd, sockaddr* address, socklen_t* size), (fd, address, size))
+WRAP(getsockname, (int fd, sockaddr* address, socklen_t* size), (fd, address, size))
+WRAP(listen, (int fd, int backlog), (fd, backlog))
+WRAP(poll, (pollfd * polled, nfds_t size, int timeout), (polled, size, timeout))
+WRAP(ppoll, (pollfd * polled, nfds_t size, const timespec* timeout, const sigset_t* mask),
+     (polled, size, timeout, mask))
+WRAP(setsockopt, (int fd, int level, int name, const void* value, socklen_t size), (fd, level, name, value, size))
+WRAP(getsockopt, (int fd, int level, int name, void* value, socklen_t* size), (fd, level, name, value, size))
+WRAP(shutdown, (int fd, int how), (fd, how))
+WRAP(socket, (int family, int type, int protocol), (family, type, protocol))
+WRAP(socketpair, (int family, int type, int protocol, int* pair), (family, type, protocol, pair))
+
+WRAP_TRANSFER(read, (int fd, void* data, std::size_t size), (fd, data, size))
+WRAP_TRANSFER(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))
+WRAP_TRANSFER(recvfrom, (int fd, void* data, std::size_t size, int flags, sockaddr* address, socklen_t* address_size),
+              (fd, data, size, flags, address, address_size))
+WRAP_TRANSFER(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))
+WRAP_TRANSFER(sendto,
+              (int fd, const void* data, std::size_t size, int flags, const sockaddr* address, socklen_t address_size),
+              (fd, data, size, flags, address, address_size))
+WRAP_TRANSFER(write, (int fd, const void* data, std::size_t size), (fd, data, size))
+
+extern "C" ssize_t __real_sendmsg(int, const msghdr*, int);
+extern "C" ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
+  if (spoiled(index_of("sendmsg"))) return -1;
+  const std::size_t most = most_bytes(fd);
+  if (most == std::numeric_limits<std::size_t>::max()) return __real_sendmsg(fd, message, flags);
+  iovec piece{};
+  const msghdr less = shortened(*message, most, piece);
+  return __real_sendmsg(fd, &less, flags);
+}
+
+extern "C" ssize_t __real_recvmsg(int, msghdr*, int);
+extern "C" ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
+  if (spoiled(index_of("recvmsg"))) return -1;
+  const std::size_t most = most_bytes(fd);
+  if (most == std::numeric_limits<std::size_t>::max()) return __real_recvmsg(fd, message, flags);
+  iovec piece{};
+  msghdr less = shortened(*message, most, piece);
+  const ssize_t count = __real_recvmsg(fd, &less, flags);
+  message->msg_namelen = less.msg_namelen;
+  message->msg_controllen = less.msg_controllen;
+  message->msg_flags = less.msg_flags;
+  return count;
+}
+
+extern "C" int __real_fcntl(int fd, int command, ...);
+extern "C" int __wrap_fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* const argument = va_arg(arguments, void*);  // an int comes in the same register
+  va_end(arguments);
+  return spoiled(index_of("fcntl")) ? -1 : __real_fcntl(fd, command, argument);
+}
+
+extern "C" int __real_getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**);
+extern "C" int __wrap_getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** list) {
+  return spoiled(index_of("getaddrinfo")) ? EAI_SYSTEM : __real_getaddrinfo(host, service, hints, list);
+}
