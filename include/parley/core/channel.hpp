@@ -61,7 +61,7 @@ class Channel {
   }
 
   /// Completes when there is an item, with the oldest. Errors: Error::end_of_stream once the channel is closed and empty;
-  /// cancelled; timed_out. An item that is there wins over both.
+  /// cancelled; timed_out. An item that it was woken for wins over both.
   [[nodiscard]] auto receive() noexcept { return detail::StepOperation<ReceiveSteps>(nullptr, *this); }
 
   /// Error::queue_full where send() would wait, Error::closed; the item is then left as it was.
@@ -78,11 +78,12 @@ class Channel {
     return try_send(T(item));
   }
 
-  /// Error::would_wait... where receive() would wait it returns Error::busy; Error::end_of_stream once closed and empty.
+  /// std::errc::operation_would_block where receive() would wait; Error::end_of_stream once closed and empty.
   Result<T> try_receive() noexcept {
     const std::lock_guard lock(mutex_);
     if (size_ > granted_) return pop();
-    return closed_ && size_ == 0 ? Error::end_of_stream : Error::busy;
+    if (closed_ && size_ == 0) return Error::end_of_stream;
+    return std::make_error_code(std::errc::operation_would_block);
   }
 
   /// Nothing more can be sent: senders that wait get Error::closed, receivers what is left and then Error::end_of_stream.
@@ -169,11 +170,12 @@ class Channel<T>::SendSteps {
 
   detail::Step step(detail::Operation& operation) noexcept {
     const std::lock_guard lock(channel_.mutex_);
-    return locked_step(operation);
+    if (sender_.state == State::fresh) ask(operation);
+    return answered(operation);
   }
   detail::Step interrupt(detail::Operation& operation, detail::Drive how) noexcept {
     const std::lock_guard lock(channel_.mutex_);
-    if (sender_.state == State::granted || sender_.state == State::refused) return locked_step(operation);
+    if (sender_.state == State::granted || sender_.state == State::refused) return answered(operation);
     sender_.unlink();
     operation.fail(how == detail::Drive::expire ? Error::timed_out : Error::cancelled);
     return detail::Step::done;
@@ -185,17 +187,19 @@ class Channel<T>::SendSteps {
   Result<> result(detail::Operation& operation) const noexcept { return operation.error(); }
 
  private:
-  detail::Step locked_step(detail::Operation& operation) noexcept {
-    if (sender_.state == State::fresh) {
-      sender_.operation = &operation;
-      if (!channel_.closed_ && channel_.size_ == channel_.capacity_) {
-        sender_.state = State::waiting;
-        channel_.senders_.push_back(sender_);
-      } else {
-        sender_.state = channel_.closed_ ? State::refused : State::granted;
-        if (!channel_.closed_) channel_.push(std::move(*sender_.item));
-      }
+  void ask(detail::Operation& operation) noexcept {
+    sender_.operation = &operation;
+    if (channel_.closed_) {
+      sender_.state = State::refused;
+    } else if (channel_.size_ == channel_.capacity_) {
+      sender_.state = State::waiting;
+      channel_.senders_.push_back(sender_);
+    } else {
+      sender_.state = State::granted;
+      channel_.push(std::move(*sender_.item));
     }
+  }
+  detail::Step answered(detail::Operation& operation) const noexcept {
     if (sender_.state == State::waiting) return detail::Step::parked;
     if (sender_.state == State::granted) {
       operation.succeed();
@@ -227,50 +231,48 @@ class Channel<T>::ReceiveSteps {
   ReceiveSteps(const ReceiveSteps&) = delete;
   ReceiveSteps& operator=(const ReceiveSteps&) = delete;
   ~ReceiveSteps() {
-    if (holds_grant_) give_back();
+    // Without the lock: nobody else changes the state of a receiver that does not wait.
+    if (receiver_.state == State::granted) give_back();
   }
 
   detail::Step step(detail::Operation& operation) noexcept {
     const std::lock_guard lock(channel_.mutex_);
-    return locked_step(operation);
+    if (receiver_.state == State::fresh) ask(operation);
+    return answered(operation);
   }
   detail::Step interrupt(detail::Operation& operation, detail::Drive how) noexcept {
     const std::lock_guard lock(channel_.mutex_);
-    if (locked_step(operation) == detail::Step::done) return detail::Step::done;
+    if (receiver_.state == State::granted || receiver_.state == State::refused) return answered(operation);
     receiver_.unlink();
+    receiver_.state = State::refused;
     operation.fail(how == detail::Drive::expire ? Error::timed_out : Error::cancelled);
     return detail::Step::done;
   }
-  void leave(detail::Operation&) noexcept {
-    const std::lock_guard lock(channel_.mutex_);
-    if (receiver_.state == State::granted && !holds_grant_) return_grant();
-    receiver_.unlink();
-  }
+  void leave(detail::Operation&) noexcept { give_back(); }
   Result<T> result(detail::Operation& operation) {
     if (operation.error()) return operation.error();
     const std::lock_guard lock(channel_.mutex_);
-    holds_grant_ = false;
+    receiver_.state = State::refused;
     --channel_.granted_;
     return channel_.pop();
   }
 
  private:
-  detail::Step locked_step(detail::Operation& operation) noexcept {
-    if (receiver_.state == State::fresh) {
-      receiver_.operation = &operation;
-      if (channel_.size_ > channel_.granted_) {
-        ++channel_.granted_;
-        receiver_.state = State::granted;
-      } else if (channel_.closed_ && channel_.size_ == 0) {
-        receiver_.state = State::refused;
-      } else {
-        receiver_.state = State::waiting;
-        channel_.receivers_.push_back(receiver_);
-      }
+  void ask(detail::Operation& operation) noexcept {
+    receiver_.operation = &operation;
+    if (channel_.size_ > channel_.granted_) {
+      ++channel_.granted_;
+      receiver_.state = State::granted;
+    } else if (channel_.closed_ && channel_.size_ == 0) {
+      receiver_.state = State::refused;
+    } else {
+      receiver_.state = State::waiting;
+      channel_.receivers_.push_back(receiver_);
     }
+  }
+  detail::Step answered(detail::Operation& operation) const noexcept {
     if (receiver_.state == State::waiting) return detail::Step::parked;
-    holds_grant_ = receiver_.state == State::granted;
-    if (holds_grant_) {
+    if (receiver_.state == State::granted) {
       operation.succeed();
     } else {
       operation.fail(Error::end_of_stream);
@@ -279,17 +281,14 @@ class Channel<T>::ReceiveSteps {
   }
   void give_back() noexcept {
     const std::lock_guard lock(channel_.mutex_);
-    return_grant();
-  }
-  void return_grant() noexcept {
-    receiver_.state = State::refused;
+    receiver_.unlink();
+    if (std::exchange(receiver_.state, State::refused) != State::granted) return;
     --channel_.granted_;
     channel_.serve_receivers();
   }
 
   Channel& channel_;
   Waiter receiver_;
-  bool holds_grant_ = false;  // read without the lock, by its own thread only
 };
 
 }  // namespace parley::inline PARLEY_ABI

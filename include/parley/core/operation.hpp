@@ -104,6 +104,8 @@ class [[nodiscard]] StepOperation : public Operation {
   template <class... Args>
   explicit StepOperation(Descriptor* descriptor, Args&&... args)
       : Operation(&StepOperation::drive, Steps::direction, descriptor), steps_(std::forward<Args>(args)...) {}
+  // Before the steps are gone, since abandoning may step.
+  ~StepOperation() { abandon(); }
 
   Adjusted<StepOperation> within(Duration timeout) && noexcept {
     set_timeout(timeout);

@@ -40,7 +40,7 @@ class [[nodiscard]] RaceOperation final : public TupleGroup<Children...> {
 /// several, that of the first in order. A stop of the caller's reaches all. Await it in the same expression: operations are
 /// borrowed. Races over operations allocate nothing.
 template <class... Awaitables>
-  requires(sizeof...(Awaitables) > 0)
+  requires(sizeof...(Awaitables) > 0 && !(std::is_lvalue_reference_v<Awaitables> || ...))
 [[nodiscard]] auto race(Awaitables&&... awaitables) {
   return detail::RaceOperation<decltype(detail::make_child(std::move(awaitables)))...>(
       detail::make_child(std::move(awaitables))...);

@@ -7,6 +7,7 @@
 
 #include <parley/core/event_loop.hpp>
 
+#include <mutex>
 #include <utility>
 
 namespace parley::inline PARLEY_ABI {
@@ -36,7 +37,11 @@ class [[nodiscard]] TaskOperation : public detail::Operation, private detail::Co
   }
   T wait() && {
     EventLoop loop;
-    return loop.run(await_this());
+    T outcome = loop.run(await_this());
+    // Where the loop itself has failed, the task is suspended on it, and must end before it.
+    task_ = Task<T>();
+    abandon();
+    return outcome;
   }
   detail::OperationAwaiter<TaskOperation> operator co_await() && noexcept {
     return detail::OperationAwaiter<TaskOperation>(*this);
@@ -58,12 +63,15 @@ class [[nodiscard]] TaskOperation : public detail::Operation, private detail::Co
     if (how == detail::Drive::abandon) return Step::done;  // destroying the task ends what it waits for
     if (how != detail::Drive::advance) self.tell_to_stop(how);
     if (!self.begun_) self.begin();
+    const std::lock_guard lock(self.mutex_);
     return self.finished_ ? Step::done : Step::parked;
   }
 
   void begin() {
     begun_ = true;
-    finished_ = !task_.promise().start(detail::Continuation(static_cast<Completion&>(*this)));
+    if (task_.promise().start(detail::Continuation(static_cast<Completion&>(*this)))) return;
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
   }
 
   void tell_to_stop(detail::Drive how) noexcept {
@@ -75,13 +83,19 @@ class [[nodiscard]] TaskOperation : public detail::Operation, private detail::Co
 
   using Completion::finished;
   void finished(detail::TaskPromise&) noexcept override {
-    finished_ = true;
-    if (detail::Driver::current() == &driver()) return driver().advance_parked(*this);
-    wake(*this);
+    const bool here = detail::Driver::current() == &driver();
+    {
+      const std::lock_guard lock(mutex_);
+      finished_ = true;
+      // Under the lock: the loop may destroy this as soon as it has seen that the task is finished.
+      if (!here) return wake(*this);
+    }
+    driver().advance_parked(*this);
   }
 
   StopSource source_;
   Task<T> task_;
+  std::mutex mutex_;  // the task may finish on another thread
   bool begun_ = false;
   bool finished_ = false;
   bool told_to_stop_ = false;

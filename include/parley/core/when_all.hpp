@@ -56,7 +56,7 @@ class [[nodiscard]] AllTasks final : public Group {
 /// Completes when all have finished, with a tuple of their results in order (std::monostate for Task<void>). A failed one
 /// does not stop the others: see Scope for that. Exceptions, stop requests and lifetimes as for race().
 template <class... Awaitables>
-  requires(sizeof...(Awaitables) > 0)
+  requires(sizeof...(Awaitables) > 0 && !(std::is_lvalue_reference_v<Awaitables> || ...))
 [[nodiscard]] auto when_all(Awaitables&&... awaitables) {
   return detail::AllOperation<decltype(detail::make_child(std::move(awaitables)))...>(
       detail::make_child(std::move(awaitables))...);

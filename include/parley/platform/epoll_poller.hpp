@@ -38,7 +38,7 @@ class EpollPoller final : public Poller {
     Pollable& pollable = *request.pollable;
     if (!pollable.registered) {
       const int error =
-          add(epoll_.get(), pollable.handle.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &pollable);
+          add(epoll_.get(), pollable.handle.get(), EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, &pollable);
       if (error != 0) return error;
       pollable.registered = true;
       // Registration reports what is ready already, so from here on "not ready" means that an edge will come.
@@ -91,7 +91,8 @@ class EpollPoller final : public Poller {
     if (event.data.ptr == nullptr) return;  // the waker
     Pollable& pollable = *static_cast<Pollable*>(event.data.ptr);
     constexpr std::uint32_t ended = EPOLLHUP | EPOLLRDHUP | EPOLLERR;
-    if ((event.events & (EPOLLHUP | EPOLLRDHUP)) != 0) pollable.hung_up = true;
+    // A read also stops short at TCP's urgent mark, with more behind it.
+    if ((event.events & (EPOLLHUP | EPOLLRDHUP | EPOLLPRI)) != 0) pollable.no_more_edges = true;
     if ((event.events & (EPOLLIN | ended)) != 0) ready(pollable, Direction::read, finished);
     if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) ready(pollable, Direction::write, finished);
   }

@@ -25,6 +25,7 @@ enum class Error {
   malformed,          // text or bytes that do not follow their format
   unsupported,        // this system has no such thing
   not_found,          // a name has no address
+  exception,          // an exception that carries no error code ended a task
 };
 
 class ErrorCategory final : public std::error_category {
@@ -61,6 +62,7 @@ class ErrorCategory final : public std::error_category {
       case Error::malformed: return "Malformed";
       case Error::unsupported: return "Not supported by this system";
       case Error::not_found: return "No such name or address";
+      case Error::exception: return "Ended by an exception";
     }
     return "Unknown error";
   }

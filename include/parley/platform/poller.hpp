@@ -17,7 +17,7 @@ namespace parley::inline PARLEY_ABI::platform {
 
 enum class Direction : std::uint8_t { read = 0, write = 1 };
 
-struct Pollable;
+class Pollable;
 
 /// Something that waits for a descriptor: the base of every operation.
 struct Request {
@@ -25,7 +25,10 @@ struct Request {
 };
 
 /// A descriptor with what a poller must know of it: who waits for it, and what was last heard of its readiness.
-struct Pollable {
+class Pollable {
+  std::array<Request*, 2> waiting_{};  // first, which leaves no gap
+
+ public:
   explicit Pollable(NativeHandle owned, bool is_a_stream) noexcept : handle(std::move(owned)), stream(is_a_stream) {}
 
   Request*& waiting(Direction direction) noexcept { return waiting_[static_cast<std::size_t>(direction)]; }
@@ -35,9 +38,10 @@ struct Pollable {
     return direction == Direction::read ? maybe_readable : maybe_writable;
   }
   void set_ready(Direction direction) noexcept { (direction == Direction::read ? maybe_readable : maybe_writable) = true; }
-  /// After EAGAIN, or after a short read of a stream. Not once a hang-up was seen: no further edge would follow it.
+  /// After EAGAIN, or after a short read of a stream. Not once a hang-up or urgent data was seen: there may be more to read
+  /// that no further edge will tell of.
   void clear_ready(Direction direction) noexcept {
-    if (registered && !hung_up) (direction == Direction::read ? maybe_readable : maybe_writable) = false;
+    if (registered && !no_more_edges) (direction == Direction::read ? maybe_readable : maybe_writable) = false;
   }
 
   NativeHandle handle;
@@ -45,10 +49,7 @@ struct Pollable {
   bool registered = false;
   bool maybe_readable = true;
   bool maybe_writable = true;
-  bool hung_up = false;
-
- private:
-  std::array<Request*, 2> waiting_{};
+  bool no_more_edges = false;
 };
 
 /// What one wait returns at most.

@@ -10,7 +10,7 @@
 
 namespace parley::inline PARLEY_ABI::detail {
 
-struct Descriptor : platform::Pollable, ListLink {
+struct Descriptor : ListLink, platform::Pollable {
   using Pollable::Pollable;
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -26,11 +26,12 @@ struct Descriptor : platform::Pollable, ListLink {
     return blocked_[static_cast<std::size_t>(direction)];
   }
 
-  std::atomic<Driver*> owner = nullptr;
-
  private:
-  // One for each direction: a plain thread is inside wait().
+  // One for each direction: a plain thread is inside wait(). Before the owner, where it fills the base's padding.
   std::array<std::atomic<bool>, 2> blocked_{};
+
+ public:
+  std::atomic<Driver*> owner = nullptr;
 };
 
 enum class Claim : std::uint8_t { granted, adopted, refused };
@@ -76,12 +77,17 @@ inline Operation::Operation(StepFunction step, platform::Direction direction, De
   pollable = descriptor;
 }
 
-inline Operation::~Operation() {
+inline void Operation::abandon() noexcept {
   if (in_flight_) {
     driver_->forget(*this);
-  } else if (driver_ != nullptr) {
-    driver_->leave_lists(*this);  // it may be in its loop's list of finished operations
+  } else if (place_.load(std::memory_order_acquire) != Place::none) {
+    driver_->leave_lists(*this);  // it is in its loop's list of finished operations
   }
+}
+
+// The driver may be gone already where nothing is in flight.
+inline Operation::~Operation() {
+  abandon();
   if (owns_stop_) StopState::release(stop_);
 }
 

@@ -31,6 +31,10 @@ class GroupChild : public Completion {
   inline void finished(Operation&) noexcept override;
   inline void finished(TaskPromise&) noexcept override;
 
+ protected:
+  /// False where the group was awaited on a thread that runs no loop.
+  inline bool started() const noexcept;
+
  private:
   Group* group_ = nullptr;
   std::size_t index_ = 0;
@@ -46,8 +50,17 @@ class OperationChild final : public GroupChild {
     operation_.set_continuation(Continuation(*this));
     return operation_.start(&driver, inherited);
   }
-  void cancel(Driver& driver) noexcept { driver.cancel(operation_); }
-  value_type take() { return operation_.result(); }
+  void cancel(Driver& driver) noexcept {
+    if constexpr (std::is_base_of_v<Group, Op>) {
+      operation_.cancel_children();
+    } else {
+      driver.cancel(operation_);
+    }
+  }
+  value_type take() {
+    if (!started()) operation_.fail(Error::no_loop);
+    return operation_.result();
+  }
 
  private:
   Op& operation_;
@@ -65,6 +78,10 @@ class TaskChild final : public GroupChild {
   }
   void cancel(Driver&) noexcept {}
   Kept<T> take() {
+    if (!started()) {
+      if constexpr (is_result<T>) return Error::no_loop;
+      fail_access(make_error_code(Error::no_loop));
+    }
     if constexpr (std::is_void_v<T>) {
       task_.promise().take();
       return {};
@@ -125,6 +142,13 @@ class Group : public Operation {
     driver().advance_parked(*this);
   }
 
+  bool begun() const noexcept { return begun_; }
+  /// Tells all children to stop, whose tokens know of no stop. On the driver's thread.
+  void cancel_children() noexcept {
+    if (source_) source_->request_stop();
+    for (std::size_t i = 0; i < count_; ++i) cancel_child(i);
+  }
+
  protected:
   ~Group() = default;
   std::size_t first() const noexcept { return first_; }
@@ -167,9 +191,7 @@ class Group : public Operation {
       stop_others = first_decides_ && first_ != count_ && !stopped_others_;
       if (stop_others) stopped_others_ = true;
     }
-    if (!stop_others) return Step::parked;
-    if (source_) source_->request_stop();
-    for (std::size_t i = 0; i < count_; ++i) cancel_child(i);
+    if (stop_others) cancel_children();
     return Step::parked;
   }
 
@@ -187,6 +209,7 @@ class Group : public Operation {
 
 inline void GroupChild::finished(Operation&) noexcept { group_->child_finished(index_); }
 inline void GroupChild::finished(TaskPromise&) noexcept { group_->child_finished(index_); }
+inline bool GroupChild::started() const noexcept { return group_->begun(); }
 
 template <class Child>
 inline constexpr bool is_task_child = false;

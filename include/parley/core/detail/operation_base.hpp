@@ -12,6 +12,7 @@
 // or "stop_list" to "inbox". Locks are taken in this order: a source's own (a channel's, say), the stop state's, the
 // inbox's.
 
+#include <parley/core/detail/buffer_pool.hpp>
 #include <parley/core/detail/continuation.hpp>
 #include <parley/core/detail/list.hpp>
 #include <parley/core/result.hpp>
@@ -69,6 +70,8 @@ class Operation : public ListLink, public platform::Request {
   StopState* stop_state() const noexcept { return stop_; }
   /// True when it was suspended; false when it has finished already, and then the continuation is not run.
   bool start(Driver* driver, StopState* inherited) noexcept;
+  /// Ends it without a result if it is in flight, as its destruction does. On the driver's thread.
+  void abandon() noexcept;
 
  private:
   friend class Driver;
@@ -114,6 +117,10 @@ class Driver {
   static void wake_parked(Operation& operation) noexcept;
   /// Puts an operation that is in no list into the inbox. From any thread.
   void post(Operation& operation) noexcept;
+  /// Takes over an operation that was not started: its first step is made on this driver's thread. From any thread; once it
+  /// returns true the operation may be gone. False, and nothing was done: the stop was requested. One that was taken over
+  /// before is in the inbox when the driver sees the request.
+  bool adopt(Operation& operation, const StopState& unless) noexcept;
   /// Ends the driver's wait. From any thread.
   virtual void wake() noexcept = 0;
 
@@ -121,6 +128,9 @@ class Driver {
   virtual void cancel(Operation& operation) noexcept = 0;
   /// Has a parked operation take its next step now, on the driver's thread.
   virtual void advance_parked(Operation& operation) noexcept = 0;
+
+  /// Buffers for readers to borrow. On the driver's thread.
+  BufferPool& buffers() noexcept { return buffers_; }
 
   /// Has the driver run this as soon as the coroutine that is running now has suspended. False when it cannot.
   bool run_next(Continuation continuation, TaskPromise& finished) noexcept;
@@ -188,6 +198,7 @@ class Driver {
 
   std::mutex inbox_lock_;
   List<Operation> inbox_;
+  BufferPool buffers_;
 };
 
 /// The state behind a StopSource and its tokens. Counted; lives as long as any of them or an operation needs it.
@@ -241,10 +252,8 @@ inline bool Driver::enlist_for_stop(Operation& operation) noexcept {
 inline bool StopState::request() noexcept {
   const std::lock_guard lock(lock_);
   if (requested_.exchange(true, std::memory_order_acq_rel)) return false;
-  while (Operation* operation = waiting_.pop_front()) {
-    Driver::set_place(*operation, Operation::Place::none);
-    operation->driver_->post(*operation);
-  }
+  // Its place stays stop_list until post() has changed it: an operation that ends meanwhile then waits for the lock above.
+  while (Operation* operation = waiting_.pop_front()) operation->driver_->post(*operation);
   return true;
 }
 
@@ -256,6 +265,17 @@ inline void Driver::post(Operation& operation) noexcept {
     // Under the lock: once it is released, the operation and even the driver may be gone.
     if (current() != this) wake();
   }
+}
+
+inline bool Driver::adopt(Operation& operation, const StopState& unless) noexcept {
+  const std::lock_guard lock(inbox_lock_);
+  if (unless.requested()) return false;
+  operation.driver_ = this;
+  operation.in_flight_ = true;
+  inbox_.push_back(operation);
+  set_place(operation, Place::inbox);
+  if (current() != this) wake();
+  return true;
 }
 
 inline void Driver::wake_parked(Operation& operation) noexcept {

@@ -42,7 +42,7 @@ class TimerHeap {
 
   /// The operation whose time comes first, if that is now or before; it leaves the heap.
   Operation* pop_due(std::int64_t now) noexcept {
-    if (earliest() > now) return nullptr;
+    if (entries_.empty() || earliest() > now) return nullptr;
     Operation* operation = entries_.front().operation;
     remove(*operation);
     return operation;
