@@ -39,58 +39,65 @@ inline std::vector<Address> interleave_families(const std::vector<Address>& addr
   return order;
 }
 
-using Attempts = Channel<Result<Socket>>;
-
-inline Task<Result<Socket>> connect_to(Address address) {
-  auto opened = Socket::open(address.native_family(), type::stream);
-  if (!opened) co_return opened.error();
-  const auto connected = co_await opened->connect(address);
-  if (!connected) co_return connected.error();
-  co_return std::move(*opened);
-}
-
-inline Task<> attempt(Address address, Attempts& results) {
-  auto outcome = co_await connect_to(address);
-  static_cast<void>(results.try_send(std::move(outcome)));  // has room for each attempt
-}
-
-/// Waits for the next attempt to end. A failure is remembered; what is returned is whether to go on trying.
-inline bool goes_on(Result<Result<Socket>> ended, Result<Socket>& outcome) {
-  if (!ended) {
-    if (ended.error() != Error::timed_out) outcome = ended.error();
-    return ended.error() == Error::timed_out;
+/// The attempts of one connect(). A template so that only those who connect pay for compiling its coroutines.
+template <class Stream>
+class Connector {
+ public:
+  static Task<Result<Stream>> to_address(Address address) {
+    auto opened = Stream::open(address.native_family(), type::stream);
+    if (!opened) co_return opened.error();
+    const auto connected = co_await opened->connect(address);
+    if (!connected) co_return connected.error();
+    co_return std::move(*opened);
   }
-  outcome = std::move(*ended);
-  return !outcome.has_value();
-}
 
-inline Task<Result<Socket>> connect_to_any(std::vector<Address> addresses) {
-  Attempts results(addresses.size());
-  Scope attempts;
-  Result<Socket> outcome = Error::not_found;
-  std::size_t next = 0;
-  std::size_t running = 0;
-  bool go_on = true;
-  while (go_on && (next < addresses.size() || running > 0)) {
-    if (next < addresses.size()) {
-      attempts.spawn(attempt(addresses[next++], results));
-      ++running;
+  static Task<Result<Stream>> to_any(std::vector<Address> addresses) {
+    Outcomes outcomes(addresses.size());
+    Scope attempts;
+    Result<Stream> outcome = Error::not_found;
+    std::size_t next = 0;
+    std::size_t running = 0;
+    bool go_on = true;
+    while (go_on && (next < addresses.size() || running > 0)) {
+      if (next < addresses.size()) {
+        attempts.spawn(attempt(addresses[next++], outcomes));
+        ++running;
+      }
+      const bool all_started = next == addresses.size();
+      auto ended = co_await outcomes.receive().within(all_started ? Duration::max() : Duration(connection_attempt_delay));
+      if (ended) --running;
+      go_on = goes_on(std::move(ended), outcome);
     }
-    const bool all_started = next == addresses.size();
-    auto ended = co_await results.receive().within(all_started ? Duration::max() : Duration(connection_attempt_delay));
-    if (ended) --running;
-    go_on = goes_on(std::move(ended), outcome);
+    static_cast<void>(co_await attempts.cancel_and_join());
+    co_return outcome;
   }
-  static_cast<void>(co_await attempts.cancel_and_join());
-  co_return outcome;
-}
 
-inline Task<Result<Socket>> connect_by_name(std::string host, std::uint16_t port) {
-  if (const auto numeric = Address::ip(host, port)) co_return co_await connect_to(*numeric);
-  const auto addresses = co_await resolve(host, port);
-  if (!addresses) co_return addresses.error();
-  co_return co_await connect_to_any(interleave_families(*addresses));
-}
+  static Task<Result<Stream>> to_name(std::string host, std::uint16_t port) {
+    if (const auto numeric = Address::ip(host, port)) co_return co_await to_address(*numeric);
+    const auto addresses = co_await resolve(host, port);
+    if (!addresses) co_return addresses.error();
+    co_return co_await to_any(interleave_families(*addresses));
+  }
+
+ private:
+  using Outcomes = Channel<Result<Stream>>;
+
+  static Task<> attempt(Address address, Outcomes& outcomes) {
+    auto outcome = co_await to_address(address);
+    static_cast<void>(outcomes.try_send(std::move(outcome)));  // has room for each attempt
+  }
+
+  // Keeps how an attempt has ended. True: go on with the others.
+  static bool goes_on(Result<Result<Stream>> ended, Result<Stream>& outcome) {
+    if (ended) {
+      outcome = std::move(*ended);
+      return !outcome.has_value();
+    }
+    if (ended.error() == Error::timed_out) return true;
+    outcome = ended.error();
+    return false;
+  }
+};
 
 }  // namespace detail
 
@@ -103,8 +110,9 @@ class [[nodiscard]] ConnectByName : public TaskOperation<Result<Socket>> {
 /// Completes with a connected socket, or with the error of the attempt that failed last. A host is a name or a numeric address.
 /// An attempt that has not been answered for 250 ms gets the next address as a rival, and whoever connects first wins; the
 /// others are closed. within() and stop() bound the look-up and all attempts together.
-inline ConnectByName Socket::connect(std::string_view host, std::uint16_t port) {
-  return ConnectByName(detail::connect_by_name(std::string(host), port));
+template <class Connect>
+Connect Socket::connect(std::string_view host, std::uint16_t port) {
+  return Connect(detail::Connector<Socket>::to_name(std::string(host), port));
 }
 
 }  // namespace parley::inline PARLEY_ABI

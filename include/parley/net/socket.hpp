@@ -72,8 +72,9 @@ class Socket {
   }
 
   /// Resolves the name and connects to the first of its addresses that answers (RFC 8305). See net/connect.hpp, which
-  /// must be included.
-  static ConnectByName connect(std::string_view host, std::uint16_t port);
+  /// must be included. A template so that only those who connect pay for compiling it.
+  template <class Connect = ConnectByName>
+  static Connect connect(std::string_view host, std::uint16_t port);
 
   bool is_open() const noexcept { return descriptor_ != nullptr; }
   explicit operator bool() const noexcept { return is_open(); }
@@ -142,7 +143,8 @@ class Socket {
   [[nodiscard]] auto recv(MutableBytes buffer) noexcept {
     return Op<detail::ReceiveSteps<false>>(descriptor_.get(), buffer);
   }
-  /// recv() of what is there, at most so many bytes, as Result<std::string>; an empty string is the end of the stream.
+  /// recv() of what is there, at most so many bytes and at most 1 MiB, as Result<std::string>; an empty string is the end of
+  /// the stream.
   [[nodiscard]] auto recv_text(std::size_t max_bytes) noexcept {
     return Op<detail::ReceiveTextSteps>(descriptor_.get(), max_bytes);
   }

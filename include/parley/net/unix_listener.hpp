@@ -86,7 +86,9 @@ class UnixListener {
     auto probe = platform::open_socket(family::unix_domain, type::stream, 0);
     if (probe.error != 0) return false;
     const int error = platform::connect(probe.handle.get(), address.native_data(), address.native_size());
-    return error == platform::connection_refused && platform::remove_file(path.c_str()) == 0;
+    platform::FileIdentity now;  // another server may have cleared up meanwhile
+    return error == platform::connection_refused && platform::identify_socket_file(path.c_str(), now) && now == file &&
+           platform::remove_file(path.c_str()) == 0;
   }
 
   Socket socket_;

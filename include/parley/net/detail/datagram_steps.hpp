@@ -99,11 +99,15 @@ class ConnectSteps {
   }
   Step finish(Operation& operation) noexcept {
     const auto handle = operation.pollable->handle.get();
-    if (const int error = platform::pending_error(handle)) return conclude(operation, direction, error);
-    Address peer;
-    std::size_t size = 0;
-    const int error = platform::peer_address(handle, peer.native_buffer(), Address::native_capacity, size);
-    return error == platform::not_connected ? Step::want_write : conclude(operation, direction, error);
+    int error = platform::pending_error(handle);
+    if (error == 0) {
+      // Somebody else may have read the error before. Waiting on would be in vain: an attempt that ended stays ended.
+      Address peer;
+      std::size_t size = 0;
+      error = platform::peer_address(handle, peer.native_buffer(), Address::native_capacity, size);
+    }
+    operation.fail(error);  // 0 is success
+    return Step::done;
   }
   const Address* to_;
   bool started_ = false;

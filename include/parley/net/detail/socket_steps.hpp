@@ -8,10 +8,12 @@
 
 #include <parley/core/bytes.hpp>
 #include <parley/core/detail/descriptor.hpp>
+#include <parley/core/detail/transfer.hpp>
 #include <parley/core/operation.hpp>
 #include <parley/core/transferred.hpp>
 #include <parley/platform/system.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -36,11 +38,15 @@ inline Step conclude(Operation& operation, Direction direction, int error) noexc
   return Step::done;
 }
 
+inline Step fail_closed(Operation& operation) noexcept {
+  operation.fail(Error::closed);
+  return Step::done;
+}
+
 /// Whether a call may be tried now; otherwise `otherwise` is what to return.
 inline bool may_try(Operation& operation, Direction direction, Step& otherwise) noexcept {
   if (operation.pollable == nullptr) {
-    operation.fail(Error::closed);
-    otherwise = Step::done;
+    otherwise = fail_closed(operation);
     return false;
   }
   otherwise = direction == Direction::read ? Step::want_read : Step::want_write;
@@ -49,9 +55,12 @@ inline bool may_try(Operation& operation, Direction direction, Step& otherwise) 
 
 inline Step receive_some(Operation& operation, MutableBytes buffer, std::size_t& count, bool peek = false) noexcept {
   Step step{};
-  if (!may_try(operation, Direction::read, step)) return step;
-  // Zero bytes mean the end of a stream; asking for none would make it look ended.
-  if (buffer.empty()) return conclude(operation, Direction::read, platform::invalid_argument);
+  const bool try_now = may_try(operation, Direction::read, step);
+  if (operation.pollable != nullptr && buffer.empty()) {
+    // Zero bytes mean the end of a stream; asking for none would make it look ended.
+    return conclude(operation, Direction::read, platform::invalid_argument);
+  }
+  if (!try_now) return step;
   platform::Pollable& pollable = *operation.pollable;
   const auto outcome = platform::receive(pollable.handle.get(), buffer.data(), buffer.size(), peek);
   count = outcome.count;
@@ -121,9 +130,11 @@ class ReceiveTextSteps {
     // A buffer on the stack, so that nothing is allocated while it waits.
     std::array<char, 16384> small;
     if (max_bytes_ <= small.size()) return receive(operation, MutableBytes(small.data(), max_bytes_));
-    if (operation.pollable == nullptr || !operation.pollable->maybe_ready(direction)) return receive(operation, {});
-    const auto large = std::make_unique<char[]>(max_bytes_);
-    return receive(operation, MutableBytes(large.get(), max_bytes_));
+    Step otherwise{};
+    if (!may_try(operation, direction, otherwise)) return otherwise;
+    const std::size_t size = std::min(max_bytes_, most_at_once);
+    const auto large = std::make_unique_for_overwrite<char[]>(size);
+    return receive(operation, MutableBytes(large.get(), size));
   }
   Result<std::string> result(Operation& operation) {
     if (operation.error()) return operation.error();
@@ -131,6 +142,8 @@ class ReceiveTextSteps {
   }
 
  private:
+  static constexpr std::size_t most_at_once = std::size_t{1} << 20;
+
   Step receive(Operation& operation, MutableBytes buffer) {
     std::size_t count = 0;
     const Step step = receive_some(operation, buffer, count);
@@ -146,26 +159,17 @@ class ReceiveTextSteps {
 class ReceiveExactlySteps {
  public:
   static constexpr Direction direction = Direction::read;
-  explicit ReceiveExactlySteps(MutableBytes buffer) noexcept : data_(buffer.data()), size_(buffer.size()) {}
+  explicit ReceiveExactlySteps(MutableBytes buffer) noexcept : buffer_(buffer) {}
   Step step(Operation& operation) noexcept {
-    while (moved_ < size_) {
-      std::size_t count = 0;
-      const Step step = receive_some(operation, {data_ + moved_, size_ - moved_}, count);
-      if (step != Step::done || operation.error()) return step;
-      if (count == 0) {
-        operation.fail(moved_ == 0 ? Error::end_of_stream : Error::truncated);
-        return Step::done;
-      }
-      moved_ += count;
-    }
-    operation.succeed();
-    return Step::done;
+    if (operation.pollable == nullptr) return fail_closed(operation);
+    return receive_rest(operation, buffer_, moved_, [&](MutableBytes rest, std::size_t& count) {
+      return receive_some(operation, rest, count);
+    });
   }
   Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
 
  private:
-  std::byte* data_;
-  std::size_t size_;
+  MutableBytes buffer_;
   std::size_t moved_ = 0;
 };
 
@@ -192,26 +196,17 @@ class SendSteps {
 class SendAllSteps {
  public:
   static constexpr Direction direction = Direction::write;
-  explicit SendAllSteps(ConstBytes bytes) noexcept : data_(bytes.data()), size_(bytes.size()) {}
+  explicit SendAllSteps(ConstBytes bytes) noexcept : bytes_(bytes) {}
   Step step(Operation& operation) noexcept {
-    while (moved_ < size_) {
-      std::size_t count = 0;
-      const Step step = send_some(operation, {data_ + moved_, size_ - moved_}, count);
-      if (step != Step::done || operation.error()) return step;
-      moved_ += count;
-    }
-    if (operation.pollable == nullptr) {
-      operation.fail(Error::closed);
-    } else {
-      operation.succeed();
-    }
-    return Step::done;
+    if (operation.pollable == nullptr) return fail_closed(operation);
+    return send_rest(operation, bytes_.size(), moved_, [&](std::size_t moved, std::size_t& count) {
+      return send_some(operation, bytes_.after(moved), count);
+    });
   }
   Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
 
  private:
-  const std::byte* data_;
-  std::size_t size_;
+  ConstBytes bytes_;
   std::size_t moved_ = 0;
 };
 
@@ -220,20 +215,10 @@ class SendVectorSteps {
   static constexpr Direction direction = Direction::write;
   explicit SendVectorSteps(std::span<const ConstBytes> pieces) noexcept : pieces_(pieces) {}
   Step step(Operation& operation) noexcept {
-    std::size_t total = 0;
-    for (const ConstBytes& piece : pieces_) total += piece.size();
-    while (moved_ < total) {
-      std::size_t count = 0;
-      const Step step = send_pieces(operation, pieces_, moved_, count);
-      if (step != Step::done || operation.error()) return step;
-      moved_ += count;
-    }
-    if (operation.pollable == nullptr) {
-      operation.fail(Error::closed);
-    } else {
-      operation.succeed();
-    }
-    return Step::done;
+    if (operation.pollable == nullptr) return fail_closed(operation);
+    return send_rest(operation, total_size(pieces_), moved_, [&](std::size_t moved, std::size_t& count) {
+      return send_pieces(operation, pieces_, moved, count);
+    });
   }
   Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
 
