@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Echo with parley: the README's echo server, a coroutine for each connection.
 
+#include "support/counting_malloc.hpp"
 #include "support/echo_scenario.hpp"
 #include "support/servers.hpp"
 

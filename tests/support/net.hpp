@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the tests of sockets share.
+
+#include <parley/core/event_loop.hpp>
+#include <parley/net/socket_pair.hpp>
+#include <parley/net/tcp_listener.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+namespace support {
+
+/// Two sockets connected over TCP on loopback, that no loop has used.
+inline std::pair<parley::Socket, parley::Socket> tcp_pair() {
+  auto listener = parley::TcpListener::bind(parley::Address::loopback_v4(0)).value();
+  const auto address = listener.local_address().value();
+  auto client = parley::Socket::open(parley::family::ipv4, parley::type::stream).value();
+  client.connect(address).wait().value();
+  auto server = listener.accept().wait().value();
+  return {std::move(client), std::move(server)};
+}
+
+/// Two stream sockets with so little room that a few kilobytes fill it.
+inline std::pair<parley::Socket, parley::Socket> narrow_pair() {
+  auto pair = parley::socket_pair().value();
+  pair.first.set(parley::SendBufferSize{1}).value();
+  pair.second.set(parley::SendBufferSize{1}).value();
+  return pair;
+}
+
+/// Text in which each position can be told from its neighbours.
+inline std::string pattern(std::size_t bytes, std::size_t from = 0) {
+  std::string text(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>('!' + (i + from) % 89);
+  return text;
+}
+
+/// Runs the task on a loop of its own.
+inline void run(parley::Task<> task) {
+  parley::EventLoop loop;
+  loop.run(std::move(task)).value();
+}
+
+/// Runs turns until `done` says so. False when that takes more than it ever should.
+template <class Done>
+bool turn_until(parley::EventLoop& loop, Done done) {
+  for (int turns = 0; !done(); ++turns) {
+    if (turns == 20000 || !loop.turn(std::chrono::milliseconds(10))) return false;
+  }
+  return true;
+}
+
+/// How many descriptors this process has open.
+inline std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+/// A coroutine of another library: it starts at once, destroys itself at its end, and knows nothing of loops and tokens.
+struct Foreign {
+  struct promise_type {
+    Foreign get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+  };
+};
+
+}  // namespace support

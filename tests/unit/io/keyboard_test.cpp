@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <parley/io/keyboard.hpp>
+
+#include <parley/core/event_loop.hpp>
+#include <parley/core/race.hpp>
+#include <parley/net/socket_pair.hpp>
+
+#include "support/catch.hpp"
+
+#include <fcntl.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+using namespace parley;
+using namespace std::chrono_literals;
+using platform::NativeHandle;
+
+static_assert(sizeof(std::declval<Keyboard&>().line()) <= 96);
+
+namespace {
+
+struct Ends {
+  NativeHandle read;
+  NativeHandle write;
+};
+
+Ends make_pipe() {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  return {NativeHandle(ends[0]), NativeHandle(ends[1])};
+}
+
+/// `read` is the terminal, `write` is the hands on it.
+Ends make_terminal() {
+  int hands = -1;
+  int terminal = -1;
+  REQUIRE(::openpty(&hands, &terminal, nullptr, nullptr, nullptr) == 0);
+  return {NativeHandle(terminal), NativeHandle(hands)};
+}
+
+NativeHandle make_file(std::string_view content) {
+  char name[] = "/tmp/parley-keyboard-XXXXXX";
+  NativeHandle file(::mkstemp(name));
+  REQUIRE(file);
+  ::unlink(name);
+  REQUIRE(::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
+void type_in(const NativeHandle& to, std::string_view text) {
+  REQUIRE(::write(to.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+using Lines = std::vector<std::string>;
+
+Task<Result<>> read_all(Keyboard& keyboard, Lines& lines) {
+  for (;;) {
+    auto line = co_await keyboard.line().within(5s);
+    if (!line) co_return line.error();
+    lines.emplace_back(*line);
+  }
+}
+
+// On a loop, and on a plain thread.
+void check_lines(const NativeHandle& from, const Lines& expected) {
+  Lines lines;
+  Keyboard keyboard(from.get());
+  EventLoop loop;
+  CHECK(loop.run(read_all(keyboard, lines)).error() == Error::end_of_stream);
+  CHECK(lines == expected);
+}
+void check_lines_waiting(const NativeHandle& from, const Lines& expected) {
+  Lines lines;
+  Keyboard keyboard(from.get());
+  Result<std::string_view> line;
+  while ((line = keyboard.line().within(5s).wait())) lines.emplace_back(*line);
+  CHECK(line.error() == Error::end_of_stream);
+  CHECK(lines == expected);
+}
+
+}  // namespace
+
+TEST_CASE("lines from a pipe") {
+  for (const bool waits : {false, true}) {
+    Ends pipe = make_pipe();
+    type_in(pipe.write, "one\n\ntwo\r\nthree");
+    pipe.write.close();
+    (waits ? check_lines_waiting : check_lines)(pipe.read, {"one", "", "two", "three"});
+  }
+}
+
+TEST_CASE("lines from a file, a socket and /dev/null") {
+  for (const bool waits : {false, true}) {
+    const auto check = waits ? check_lines_waiting : check_lines;
+    std::string big;
+    Lines many;
+    for (int i = 0; i < 20000; ++i) {
+      many.push_back("line " + std::to_string(i));
+      big += many.back() + "\n";
+    }
+    check(make_file(big), many);
+    check(make_file(""), {});
+    check(NativeHandle(::open("/dev/null", O_RDONLY | O_CLOEXEC)), {});
+    auto [near, far] = socket_pair().value();
+    far.send_all("over a socket\n").wait().value();
+    far.close();
+    check(NativeHandle(near.release()), {"over a socket"});
+  }
+}
+
+TEST_CASE("lines from a terminal: each when it is finished, until Ctrl-D") {
+  for (const bool waits : {false, true}) {
+    const Ends terminal = make_terminal();
+    type_in(terminal.write, "one\ntwo\nthr\x7f" "x\n\x04");  // with a backspace
+    CHECK(Keyboard(terminal.read.get()).is_terminal());
+    (waits ? check_lines_waiting : check_lines)(terminal.read, {"one", "two", "thx"});
+  }
+}
+
+TEST_CASE("a terminal that has gone is the end of the stream") {
+  for (const bool waits : {false, true}) {
+    Ends terminal = make_terminal();
+    std::thread hangs_up([&] {
+      std::this_thread::yield();
+      terminal.write.close();
+    });
+    (waits ? check_lines_waiting : check_lines)(terminal.read, {});
+    hangs_up.join();
+  }
+}
+
+TEST_CASE("the flags of what it reads from are left alone") {
+  Ends pipe = make_pipe();
+  const int before = ::fcntl(pipe.read.get(), F_GETFL);
+  Keyboard keyboard(pipe.read.get());
+  CHECK(keyboard.line().within(0s).wait().error() == Error::timed_out);
+  EventLoop loop;
+  Lines lines;
+  const auto once = [](Keyboard& k) -> Task<Result<>> { co_return (co_await k.line().within(1ms)).error(); };
+  CHECK(loop.run(once(keyboard)).error() == Error::timed_out);
+  CHECK(::fcntl(pipe.read.get(), F_GETFL) == before);
+  CHECK((before & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("what is not open says so") {
+  Keyboard none(-1);
+  CHECK(none.line().wait().error() == Error::closed);
+  CHECK(none.line().wait().error() == Error::closed);
+  CHECK_FALSE(none.is_terminal());
+  EventLoop loop;
+  Lines lines;
+  CHECK(loop.run(read_all(none, lines)).error() == Error::closed);
+}
+
+TEST_CASE("what can only be written and a folder give the system's error") {
+  const NativeHandle null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  Keyboard writes(null.get());
+  CHECK(writes.line().within(5s).wait().error() == std::errc::bad_file_descriptor);
+  const NativeHandle folder(::open("/", O_RDONLY | O_CLOEXEC));
+  Keyboard reads(folder.get());
+  CHECK(reads.line().within(5s).wait().error() == std::errc::is_a_directory);
+}
+
+TEST_CASE("a timeout or a stop in the middle of a line loses nothing") {
+  const Ends pipe = make_pipe();
+  Keyboard keyboard(pipe.read.get());
+  EventLoop loop;
+  const auto read = [&]() -> Task<> {
+    type_in(pipe.write, "hel");
+    const auto late = co_await keyboard.line().within(1ms);
+    CHECK(late.error() == Error::timed_out);
+    StopSource stop;
+    stop.request_stop();
+    const auto stopped = co_await keyboard.line().stop(stop.token());
+    CHECK(stopped.error() == Error::cancelled);
+    type_in(pipe.write, "lo\n");
+    const auto line = co_await keyboard.line();
+    CHECK(line.value() == "hello");
+  };
+  CHECK(loop.run(read()).has_value());
+}
+
+TEST_CASE("raced with a socket, whoever is first wins and the other loses nothing") {
+  const Ends terminal = make_terminal();
+  auto [near, far] = socket_pair().value();
+  Keyboard keyboard(terminal.read.get());
+  LineReader lines{near};
+  EventLoop loop;
+  const auto read = [](Keyboard& keys, LineReader<Socket>& peer, Socket& other, const NativeHandle& hands) -> Task<> {
+    for (int i = 0; i < 20; ++i) {
+      if (i % 2 == 0) {
+        type_in(hands, "typed\n");
+      } else {
+        (co_await other.send_all("sent\n")).value();
+      }
+      const auto raced = co_await race(keys.line(), peer.next());
+      CHECK(raced.index == static_cast<std::size_t>(i % 2));
+      if (i % 2 == 0) {
+        CHECK(std::get<0>(raced.results).value() == "typed");
+        CHECK(std::get<1>(raced.results).error() == Error::cancelled);
+      } else {
+        CHECK(std::get<0>(raced.results).error() == Error::cancelled);
+        CHECK(std::get<1>(raced.results).value() == "sent");
+      }
+    }
+  };
+  CHECK(loop.run(read(keyboard, lines, far, terminal.write)).has_value());
+}
+
+TEST_CASE("two keyboards on one descriptor share its lines") {
+  Ends pipe = make_pipe();
+  Keyboard first(pipe.read.get());
+  Keyboard second(pipe.read.get());
+  EventLoop loop;
+  Lines one;
+  Lines two;
+  const auto both = [&]() -> Task<Result<>> {
+    Scope scope;
+    scope.spawn([](Keyboard& k, Lines& lines) -> Task<> {
+      const auto end = co_await read_all(k, lines);
+      CHECK(end.error() == Error::end_of_stream);
+    }(first, one));
+    scope.spawn([](Keyboard& k, Lines& lines) -> Task<> {
+      const auto end = co_await read_all(k, lines);
+      CHECK(end.error() == Error::end_of_stream);
+    }(second, two));
+    type_in(pipe.write, "a\nb\n");
+    pipe.write.close();
+    co_return co_await scope.join();
+  };
+  CHECK(loop.run(both()).has_value());
+  CHECK(one.size() + two.size() == 2);
+}
+
+TEST_CASE("a second line() at once is told that it is busy") {
+  const Ends pipe = make_pipe();
+  Keyboard keyboard(pipe.read.get());
+  EventLoop loop;
+  const auto both = [](Keyboard& k, const NativeHandle& hands) -> Task<Result<>> {
+    Scope scope;
+    scope.spawn([](Keyboard& keys) -> Task<> {
+      const auto line = co_await keys.line();
+      CHECK(line.value() == "x");
+    }(k));
+    const auto second = co_await k.line();
+    CHECK(second.error() == Error::busy);
+    type_in(hands, "x\n");
+    co_return co_await scope.join();
+  };
+  CHECK(loop.run(both(keyboard, pipe.write)).has_value());
+}
+
+TEST_CASE("close() and destruction end the wait") {
+  const Ends pipe = make_pipe();
+  EventLoop loop;
+  const auto run = [](const NativeHandle& from) -> Task<Result<>> {
+    Keyboard keyboard(from.get());
+    Scope scope;
+    scope.spawn([](Keyboard& keys) -> Task<> {
+      const auto line = co_await keys.line();
+      CHECK(line.error() == Error::cancelled);
+      const auto after = co_await keys.line();
+      CHECK(after.error() == Error::closed);
+    }(keyboard));
+    keyboard.close();
+    const auto joined = co_await scope.join();
+    CHECK(joined.has_value());
+    Keyboard other(from.get());
+    Scope destroyed;
+    destroyed.spawn([](Keyboard& keys) -> Task<> {
+      static_cast<void>(co_await keys.line());
+      CHECK(false);
+    }(other));
+    co_return Result<>();
+  };
+  CHECK(loop.run(run(pipe.read)).has_value());
+}
+
+TEST_CASE("a line over the limit is an error") {
+  Ends pipe = make_pipe();
+  type_in(pipe.write, "abc\nabcd\n");
+  Keyboard keyboard(pipe.read.get(), {.max_line = 3});
+  CHECK(keyboard.line().wait().value() == "abc");
+  CHECK(keyboard.line().wait().error() == Error::too_long);
+}
+
+namespace {
+
+/// Runs in a process of its own: a session leader with a terminal, and a background job of it. Returns 0, or the step
+/// that failed.
+int background_job_of_terminal(const char* terminal_name, int hands) {
+  if (::setsid() < 0) return 1;
+  const int terminal = ::open(terminal_name, O_RDWR);
+  if (terminal < 0 || ::ioctl(terminal, TIOCSCTTY, 0) < 0) return 2;
+  int told[2];
+  int go[2];
+  if (::pipe(told) < 0 || ::pipe(go) < 0) return 3;
+  const ::pid_t job = ::fork();
+  if (job == 0) {
+    ::setpgid(0, 0);
+    // Time that is waited for passes at once, so that nothing here depends on the machine's speed.
+    ManualClock clock(ManualClock::Idle::skip);
+    EventLoop loop({.time = &clock});
+    Keyboard keyboard(terminal);
+    const auto read = [](Keyboard& keys, int told_end, int go_end) -> Task<int> {
+      const auto kept_waiting = co_await keys.line().within(2s);
+      if (kept_waiting.error() != Error::timed_out) co_return 10;
+      char byte = 'w';
+      if (::write(told_end, &byte, 1) != 1 || ::read(go_end, &byte, 1) != 1) co_return 11;
+      const auto line = co_await keys.line().within(2s);
+      co_return line && *line == "for the job" ? 0 : 12;
+    };
+    const auto result = loop.run(read(keyboard, told[1], go[0]));
+    ::_exit(result ? *result : 13);
+  }
+  if (::write(hands, "for the job\n", 12) != 12) return 4;
+  ::close(told[1]);  // so that a job that has died is noticed
+  char byte = 0;
+  int status = 0;
+  if (::read(told[0], &byte, 1) != 1) {
+    return ::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) ? 5 : 6;
+  }
+  if (::tcsetpgrp(terminal, job) < 0 || ::write(go[1], &byte, 1) != 1) return 7;
+  if (::waitpid(job, &status, WUNTRACED) != job) return 8;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 9;
+}
+
+}  // namespace
+
+TEST_CASE("a background job is not stopped by the terminal, and reads once it is in the foreground") {
+  const Ends terminal = make_terminal();
+  const std::string name = ::ttyname(terminal.read.get());
+  std::fflush(nullptr);
+  const ::pid_t leader = ::fork();
+  if (leader == 0) {
+    ::alarm(20);
+    ::_exit(background_job_of_terminal(name.c_str(), terminal.write.get()));
+  }
+  int status = 0;
+  REQUIRE(::waitpid(leader, &status, 0) == leader);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("standard input that was closed at the start is not mistaken for what got its number") {
+  std::fflush(nullptr);
+  const ::pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    ::close(0);
+    EventLoop loop;  // its poller is descriptor 0 now
+    Keyboard keyboard;
+    Lines lines;
+    const auto result = loop.run(read_all(keyboard, lines));
+    ::_exit(result.error() == Error::closed ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+}
