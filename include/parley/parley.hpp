@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// All of parley, except core/std_stop.hpp, which is for those who use std::stop_token and pay for its header.
+// All of parley, except core/std_stop.hpp, for those who use std::stop_token and pay for its header, and
+// io/memory_stream.hpp, for tests.
 
 #include <parley/core/channel.hpp>
 #include <parley/core/detach.hpp>
@@ -15,9 +16,13 @@
 #include <parley/core/sleep.hpp>
 #include <parley/core/task_operation.hpp>
 #include <parley/core/when_all.hpp>
+#include <parley/io/chunk_reader.hpp>
 #include <parley/io/exact.hpp>
+#include <parley/io/frame_reader.hpp>
+#include <parley/io/frame_writer.hpp>
 #include <parley/io/keyboard.hpp>
 #include <parley/io/line_reader.hpp>
+#include <parley/io/send_line.hpp>
 #include <parley/net/connect.hpp>
 #include <parley/net/resolve.hpp>
 #include <parley/net/socket_pair.hpp>

@@ -134,6 +134,8 @@ const char* what_is_wrong(const std::string& expression, const std::set<std::str
   static const std::regex chosen("\\?\\s*\\w+\\{");
   static const std::regex list("[(,]\\s*\\{\\s*(\"|[^{}.\"][^{}]*,\\s*\")");
   static const std::regex inside("\\b[A-Z]\\w*\\{[^{}]*\\bco_await\\b");
+  static const std::regex checked("\\b(CHECK|REQUIRE)\\w*\\s*\\([^;]*\\bco_await\\b");
+  if (any_match(expression, checked)) return "Catch2's macros await more than once with g++: co_await in one";
   if (has_owning_closure(expression)) return "a closure that captures by value";
   if (any_match(expression, choice)) return "co_await in an arm of ?:";
   if (any_match(expression, chosen)) return "a choice of temporaries";

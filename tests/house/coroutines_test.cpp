@@ -49,6 +49,8 @@ TEST_CASE("unsafe shapes are seen") {
            "auto s = S{co_await a(), 1};",
            "use(S{1, co_await a()});",
            "co_await f(Owner{str});",
+           "CHECK(co_await f());",
+           "REQUIRE((co_await f()).value() == 1);",
            "scope.spawn([&]() -> Task<> { co_await f([s] { return s; }); }());",
        }) {
     INFO(code);

@@ -63,7 +63,8 @@ inline std::size_t open_descriptors() {
   return count;
 }
 
-/// A coroutine of another library: it starts at once, destroys itself at its end, and knows nothing of loops and tokens.
+/// A coroutine of another library: it starts at once, destroys itself at its end, and knows nothing of loops and
+/// tokens.
 struct Foreign {
   struct promise_type {
     Foreign get_return_object() noexcept { return {}; }

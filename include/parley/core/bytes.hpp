@@ -16,9 +16,9 @@ namespace parley::inline PARLEY_ABI {
 
 namespace detail {
 template <class T>
-inline constexpr bool is_byte_like = std::is_same_v<std::remove_cv_t<T>, char> ||
-                                     std::is_same_v<std::remove_cv_t<T>, unsigned char> ||
-                                     std::is_same_v<std::remove_cv_t<T>, std::byte>;
+inline constexpr bool is_byte_like =
+    std::is_same_v<std::remove_cv_t<T>, char> || std::is_same_v<std::remove_cv_t<T>, unsigned char> ||
+    std::is_same_v<std::remove_cv_t<T>, std::byte>;
 
 /// A container of bytes in a row: std::string, std::vector, std::array, std::span.
 template <class C>

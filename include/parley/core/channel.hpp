@@ -16,10 +16,10 @@ namespace parley::inline PARLEY_ABI {
 /// Any number of senders and receivers, coroutines on any loops and plain threads. Each end is served in the order of
 /// asking. The channel must outlive its operations; it cannot be moved.
 ///
-/// Capacity: the items it holds at most, at least 1 (0 counts as 1); the memory for them is taken at once. A full channel
-/// makes senders wait: that is the backpressure. Waiting operations are bounded by who starts them.
-/// Nothing is lost: an item that could not be sent stays with the sender, and one that was set aside for a receiver which
-/// goes away before it resumes is left for the next.
+/// Capacity: the items it holds at most, at least 1 (0 counts as 1); the memory for them is taken at once. A full
+/// channel makes senders wait: that is the backpressure. Waiting operations are bounded by who starts them.
+/// Nothing is lost: an item that could not be sent stays with the sender, and one that was set aside for a receiver
+/// which goes away before it resumes is left for the next.
 template <class T>
 class Channel {
   static_assert(std::is_nothrow_move_constructible_v<T>, "items are moved while the channel's lock is held");
@@ -60,8 +60,8 @@ class Channel {
     return detail::StepOperation<SendCopySteps>(nullptr, *this, item);
   }
 
-  /// Completes when there is an item, with the oldest. Errors: Error::end_of_stream once the channel is closed and empty;
-  /// cancelled; timed_out. An item that it was woken for wins over both.
+  /// Completes when there is an item, with the oldest. Errors: Error::end_of_stream once the channel is closed and
+  /// empty; cancelled; timed_out. An item that it was woken for wins over both.
   [[nodiscard]] auto receive() noexcept { return detail::StepOperation<ReceiveSteps>(nullptr, *this); }
 
   /// Error::queue_full where send() would wait, Error::closed; the item is then left as it was.
@@ -86,8 +86,8 @@ class Channel {
     return std::make_error_code(std::errc::operation_would_block);
   }
 
-  /// Nothing more can be sent: senders that wait get Error::closed, receivers what is left and then Error::end_of_stream.
-  /// From any thread, any number of times.
+  /// Nothing more can be sent: senders that wait get Error::closed, receivers what is left and then
+  /// Error::end_of_stream. From any thread, any number of times.
   void close() noexcept {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -222,7 +222,8 @@ class Channel<T>::SendCopySteps : public SendSteps {
   T copy_;
 };
 
-// What it was granted it takes only in result(), so that a coroutine which is destroyed before it resumes takes nothing.
+// What it was granted it takes only in result(), so that a coroutine which is destroyed before it resumes takes
+// nothing.
 template <class T>
 class Channel<T>::ReceiveSteps {
  public:

@@ -64,11 +64,12 @@ Task<> watched(Task<T> task, OnError on_error) {
 
 }  // namespace detail
 
-/// Starts the task in the current loop's own scope, EventLoop::detached(): it inherits the loop's stop and is destroyed with the
-/// loop at the latest. When it ends with a Result that holds an error other than Error::cancelled, on_error(std::error_code)
-/// is called on the loop's thread. An exception is given to on_error(std::exception_ptr) where it can be called so; otherwise as
-/// an error code: a std::system_error's own, errc::not_enough_memory, else Error::exception. on_error must not throw.
-/// Error::no_loop, and the task is destroyed unstarted, where no loop runs on this thread.
+/// Starts the task in the current loop's own scope, EventLoop::detached(): it inherits the loop's stop and is destroyed
+/// with the loop at the latest. When it ends with a Result that holds an error other than Error::cancelled,
+/// on_error(std::error_code) is called on the loop's thread. An exception is given to on_error(std::exception_ptr)
+/// where it can be called so; otherwise as an error code: a std::system_error's own, errc::not_enough_memory, else
+/// Error::exception. on_error must not throw. Error::no_loop, and the task is destroyed unstarted, where no loop runs
+/// on this thread.
 template <class T, class OnError>
 Result<> detach(Task<T> task, OnError on_error) {
   static_assert(std::is_invocable_v<OnError&, std::error_code>);

@@ -31,9 +31,9 @@ class EventLoop final : private detail::LoopDriver {
   /// The loop that runs on this thread, or null.
   static EventLoop* current() noexcept { return static_cast<EventLoop*>(Driver::current()); }
 
-  /// Runs the loop until the task has finished and returns its result: Result<> for Task<>, Result<T> for Task<T> and for
-  /// Task<Result<T>>. An exception that leaves the task is thrown here. stop() requests the task to stop.
-  /// Errors: what the poller reports; Error::would_block_loop on a thread that runs a loop already.
+  /// Runs the loop until the task has finished and returns its result: Result<> for Task<>, Result<T> for Task<T> and
+  /// for Task<Result<T>>. An exception that leaves the task is thrown here. stop() requests the task to stop. Errors:
+  /// what the poller reports; Error::would_block_loop on a thread that runs a loop already.
   template <class T>
   auto run(Task<T> task) {
     using Outcome = std::conditional_t<detail::is_result<T>, T, Result<T>>;
@@ -54,7 +54,8 @@ class EventLoop final : private detail::LoopDriver {
     }
   }
 
-  /// Runs the loop until stop() is called, then until nothing is left to do and the detached tasks have ended, or stop_grace is over.
+  /// Runs the loop until stop() is called, then until nothing is left to do and the detached tasks have ended, or
+  /// stop_grace is over.
   Result<> run() {
     if (const auto error = unable_to_run()) return error;
     const Current current(*this);
@@ -88,8 +89,9 @@ class EventLoop final : private detail::LoopDriver {
   /// Stopped by stop().
   StopToken stop_token() const noexcept { return stop_.token(); }
 
-  /// Has the function called on the loop's thread, in the order of posting. From any thread. It must not throw (that ends the
-  /// program). Error::queue_full when max_posted wait already. What is still waiting when the loop is destroyed is not called.
+  /// Has the function called on the loop's thread, in the order of posting. From any thread. It must not throw (that
+  /// ends the program). Error::queue_full when max_posted wait already. What is still waiting when the loop is
+  /// destroyed is not called.
   template <class Function>
   Result<> post(Function&& function) {
     auto pushed = posted_.push(std::forward<Function>(function));
@@ -97,8 +99,8 @@ class EventLoop final : private detail::LoopDriver {
     return pushed;
   }
 
-  /// Has the hook called at the end of this turn, once; armed again meanwhile, in the next. On the loop's thread. The hook
-  /// is borrowed.
+  /// Has the hook called at the end of this turn, once; armed again meanwhile, in the next. On the loop's thread. The
+  /// hook is borrowed.
   void at_turn_end(TurnEndHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
   }

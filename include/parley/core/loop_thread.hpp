@@ -12,9 +12,9 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// Runs from its construction on. The destructor stops the loop and waits for its thread, which takes as long as the tasks need
-/// to end, at most LoopOptions::stop_grace; what then still runs is destroyed. So destroy it neither on its own thread nor
-/// on another loop's that has something to do meanwhile. It does not move.
+/// Runs from its construction on. The destructor stops the loop and waits for its thread, which takes as long as the
+/// tasks need to end, at most LoopOptions::stop_grace; what then still runs is destroyed. So destroy it neither on its
+/// own thread nor on another loop's that has something to do meanwhile. It does not move.
 class LoopThread {
  public:
   explicit LoopThread(LoopOptions options = {}) : loop_(options) {
@@ -38,9 +38,9 @@ class LoopThread {
   }
 
   /// Calls the factory on the loop's thread and runs the task that it returns as a detached task: the loop owns it. The
-  /// factory, a lambda that is a coroutine itself included, lives until the task has ended; what it captures is moved to the other
-  /// thread with it. From any thread. The first task that fails makes join() report why, an exception as a code (see detach()).
-  /// Errors: Error::queue_full.
+  /// factory, a lambda that is a coroutine itself included, lives until the task has ended; what it captures is moved
+  /// to the other thread with it. From any thread. The first task that fails makes join() report why, an exception as a
+  /// code (see detach()). Errors: Error::queue_full.
   template <class Factory>
   Result<> spawn(Factory&& factory) {
     static_assert(!std::is_lvalue_reference_v<decltype(factory())>, "the factory must return a task");
@@ -50,9 +50,9 @@ class LoopThread {
   /// Tells the loop to end: its tasks are requested to stop. From any thread; returns at once.
   void stop() noexcept { loop_.stop(); }
 
-  /// Waits until the loop has ended, which somebody must have told it, and says how it went: the thread or the loop could not
-  /// start, the poller failed, or the first failure of a spawned task. Error::would_block_loop on a thread that runs a loop. For one
-  /// thread at a time.
+  /// Waits until the loop has ended, which somebody must have told it, and says how it went: the thread or the loop
+  /// could not start, the poller failed, or the first failure of a spawned task. Error::would_block_loop on a thread
+  /// that runs a loop. For one thread at a time.
   Result<> join() noexcept {
     if (EventLoop::current() != nullptr) return Error::would_block_loop;
     thread_.join();

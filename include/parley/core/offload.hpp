@@ -125,16 +125,17 @@ inline constexpr bool is_thread_pool = std::is_same_v<std::remove_cvref_t<T>, Th
 
 }  // namespace detail
 
-/// Calls the function with the arguments on one of the pool's threads, and completes on the loop with what it returned: Result<R>
-/// for a function that returns R, Result<> for void, and no Result in a Result. An exception that leaves it is thrown by
-/// the co_await or wait().
-/// Errors: Error::queue_full when the pool's queue is full, Error::closed when the pool takes no more, cancelled, timed_out.
+/// Calls the function with the arguments on one of the pool's threads, and completes on the loop with what it returned:
+/// Result<R> for a function that returns R, Result<> for void, and no Result in a Result. An exception that leaves it
+/// is thrown by the co_await or wait().
+/// Errors: Error::queue_full when the pool's queue is full, Error::closed when the pool takes no more, cancelled,
+/// timed_out.
 ///
-/// Function and arguments are moved or copied into the work, once, on the heap; so must be whatever they use, for a timeout,
-/// a stop or the end of the coroutine abandons the work: what has not begun never does, and what is running runs on by itself
-/// and its result is dropped. Nothing waits for it, nor does the end of the process.
-/// With g++ 12, do not write a closure that captures anything with a destructor inside the co_await expression, which would
-/// destroy it twice (GCC bug 99576): pass such things as arguments.
+/// Function and arguments are moved or copied into the work, once, on the heap; so must be whatever they use, for a
+/// timeout, a stop or the end of the coroutine abandons the work: what has not begun never does, and what is running
+/// runs on by itself and its result is dropped. Nothing waits for it, nor does the end of the process.
+/// With g++ 12, do not write a closure that captures anything with a destructor inside the co_await expression, which
+/// would destroy it twice (GCC bug 99576): pass such things as arguments.
 template <class Function, class... Args>
 [[nodiscard]] auto offload(ThreadPool& pool, Function&& function, Args&&... args) {
   using Returned = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;

@@ -6,13 +6,15 @@
 //   co_await op            in a coroutine, on an event loop
 //   op.wait()              on a plain thread, which blocks; no loop is needed
 //
-// each also as op.within(duration), op.stop(token), or both. An operation is a temporary that lives until the end of the
-// full-expression and cannot be moved, since it is itself the state that the loop works on: keep no reference to it.
+// each also as op.within(duration), op.stop(token), or both. An operation is a temporary that lives until the end of
+// the full-expression and cannot be moved, since it is itself the state that the loop works on: keep no reference to
+// it.
 //
 // Completes:     once, on the loop (or thread) it was awaited on, after the system has let go of the caller's buffer.
 // within():      not finished in time gives Error::timed_out; 0 tries once. What was transferred first is the result.
 // stop():        once the token's source requests a stop, Error::cancelled. In a Task the task's own token is inherited
-//                where none is given; stop({}) inherits nothing. Stopping is a request: bytes that were transferred win.
+//                where none is given; stop({}) inherits nothing. Stopping is a request: bytes that were transferred
+//                win.
 // wait():        Error::would_block_loop on a thread that runs a loop. No token is inherited.
 // Destroying the coroutine while it is suspended here, on the loop's thread, ends the operation without a result.
 
@@ -145,7 +147,8 @@ class [[nodiscard]] StepOperation : public Operation {
 using detail::Operation;
 using detail::Step;
 
-/// Has a parked operation go on. From any thread, under a lock that also guards its leaving (`leave` above), or on its own.
+/// Has a parked operation go on. From any thread, under a lock that also guards its leaving (`leave` above), or on its
+/// own.
 inline void wake(Operation& operation) noexcept { detail::Driver::wake_parked(operation); }
 
 }  // namespace parley::inline PARLEY_ABI

@@ -16,8 +16,8 @@ struct RaceResult {
   RaceResult(std::size_t first, std::tuple<Ts...> all) : index(first), results(std::move(all)) {}
   /// Which one finished first, counted from 0.
   std::size_t index;
-  /// Of each, in order; an operation that lost holds Error::cancelled unless it finished all the same. std::monostate for
-  /// Task<void>.
+  /// Of each, in order; an operation that lost holds Error::cancelled unless it finished all the same. std::monostate
+  /// for Task<void>.
   std::tuple<Ts...> results;
 };
 
@@ -35,10 +35,10 @@ class [[nodiscard]] RaceOperation final : public TupleGroup<Children...> {
 
 }  // namespace detail
 
-/// Completes when all have finished, the losers after they were told to stop. Takes operations (also adjusted by within()
-/// and stop()), tasks and any other awaitable that can be moved. An exception of a task is thrown once all have ended; with
-/// several, that of the first in order. A stop of the caller's reaches all. Await it in the same expression: operations are
-/// borrowed. Races over operations allocate nothing.
+/// Completes when all have finished, the losers after they were told to stop. Takes operations (also adjusted by
+/// within() and stop()), tasks and any other awaitable that can be moved. An exception of a task is thrown once all
+/// have ended; with several, that of the first in order. A stop of the caller's reaches all. Await it in the same
+/// expression: operations are borrowed. Races over operations allocate nothing.
 template <class... Awaitables>
   requires(sizeof...(Awaitables) > 0 && !(std::is_lvalue_reference_v<Awaitables> || ...))
 [[nodiscard]] auto race(Awaitables&&... awaitables) {

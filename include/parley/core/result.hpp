@@ -37,8 +37,7 @@ struct HoldsError {};
 template <class T, bool Trivial = std::is_trivially_destructible_v<T>>
 struct ResultStorage {
   template <class... Args>
-  explicit ResultStorage(std::in_place_t, Args&&... args)
-      : value(std::forward<Args>(args)...), has_value(true) {}
+  explicit ResultStorage(std::in_place_t, Args&&... args) : value(std::forward<Args>(args)...), has_value(true) {}
   ResultStorage(HoldsError, std::error_code code) noexcept : error(code), has_value(false) {}
 
   union {
@@ -51,8 +50,7 @@ struct ResultStorage {
 template <class T>
 struct ResultStorage<T, false> {
   template <class... Args>
-  explicit ResultStorage(std::in_place_t, Args&&... args)
-      : value(std::forward<Args>(args)...), has_value(true) {}
+  explicit ResultStorage(std::in_place_t, Args&&... args) : value(std::forward<Args>(args)...), has_value(true) {}
   ResultStorage(HoldsError, std::error_code code) noexcept : error(code), has_value(false) {}
   ResultStorage(const ResultStorage&) = delete;
   ResultStorage& operator=(const ResultStorage&) = delete;
@@ -86,8 +84,7 @@ class [[nodiscard]] Result {
   Result(std::error_code error) noexcept : storage_(detail::HoldsError{}, error) {}
   Result(Error error) noexcept : storage_(detail::HoldsError{}, make_error_code(error)) {}
 
-  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : storage_(detail::HoldsError{}, {}) {
+  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : storage_(detail::HoldsError{}, {}) {
     construct(std::move(other));
   }
   Result(const Result& other)

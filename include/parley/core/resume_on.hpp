@@ -42,14 +42,15 @@ class ResumeOn : private Operation {
 
 }  // namespace detail
 
-/// Completes on the loop's thread; at once when it is there already. It may be awaited on another loop, or by a coroutine on a
-/// plain thread. Allocates nothing.
-/// Errors: Error::closed when the loop has been told to stop; the coroutine then goes on where it is. A stop requested later does
-/// not hold it up: EventLoop::run() lets everybody in who came before. A loop that is not running lets nobody in until it runs.
-/// The hop is short, so it knows neither within() nor a stop: look at the result of what follows.
+/// Completes on the loop's thread; at once when it is there already. It may be awaited on another loop, or by a
+/// coroutine on a plain thread. Allocates nothing.
+/// Errors: Error::closed when the loop has been told to stop; the coroutine then goes on where it is. A stop requested
+/// later does not hold it up: EventLoop::run() lets everybody in who came before. A loop that is not running lets
+/// nobody in until it runs. The hop is short, so it knows neither within() nor a stop: look at the result of what
+/// follows.
 ///
-/// Operations that follow belong to the new loop, and so do sockets first used there. Who awaits this coroutine goes on where it
-/// ends. While a coroutine is away, it must not be destroyed on its old loop: join it.
+/// Operations that follow belong to the new loop, and so do sockets first used there. Who awaits this coroutine goes on
+/// where it ends. While a coroutine is away, it must not be destroyed on its old loop: join it.
 [[nodiscard]] inline auto resume_on(EventLoop& loop) noexcept { return detail::ResumeOn(loop); }
 
 }  // namespace parley::inline PARLEY_ABI

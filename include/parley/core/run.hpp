@@ -56,7 +56,9 @@ class MainProgram {
     const auto signal = co_await signals_.next();
     if (!signal) {
       // Nobody would be told of Ctrl-C: then it does what it always did.
-      if (signal.error() != Error::cancelled) std::fprintf(stderr, "warning: cannot watch for signals: %s\n", signal.error().message().c_str());
+      if (signal.error() != Error::cancelled) {
+        std::fprintf(stderr, "warning: cannot watch for signals: %s\n", signal.error().message().c_str());
+      }
       co_return;
     }
     signalled_ = true;
@@ -116,20 +118,23 @@ class MainProgram {
 }  // namespace detail
 
 /// Runs a program's main coroutine on a loop of its own, on this thread, and returns what main() should return. Takes a
-/// Task<>, Task<int>, Task<Result<>> or Task<Result<int>>, or something callable that returns one, which is called once.
+/// Task<>, Task<int>, Task<Result<>> or Task<Result<int>>, or something callable that returns one, which is called
+/// once.
 ///
-/// The exit status is the task's int; 0 without one; 1 where the task returns an error or throws, and then "error: " and
-/// the reason are printed to standard error.
-/// The first SIGINT (Ctrl-C) or SIGTERM requests the task to stop: its operations end with Error::cancelled; that is also an
-/// EventLoop::stop(). A task that ends with Error::cancelled after a signal has ended well: 0. A second signal, more than 10
-/// ms later, ends the process at once, even if the loop hangs.
-/// SIGPIPE is ignored from here on, unless the program has set something for it: writing to a closed pipe is an error, not the end.
+/// The exit status is the task's int; 0 without one; 1 where the task returns an error or throws, and then "error: "
+/// and the reason are printed to standard error.
+/// The first SIGINT (Ctrl-C) or SIGTERM requests the task to stop: its operations end with Error::cancelled; that is
+/// also an EventLoop::stop(). A task that ends with Error::cancelled after a signal has ended well: 0. A second signal,
+/// more than 10 ms later, ends the process at once, even if the loop hangs.
+/// SIGPIPE is ignored from here on, unless the program has set something for it: writing to a closed pipe is an error,
+/// not the end.
 template <class Main>
 [[nodiscard]] int run(Main&& main) {
   if constexpr (detail::is_task<std::remove_cvref_t<Main>>) {
     return detail::MainProgram<EventLoop>().run(std::forward<Main>(main));
   } else {
-    return detail::MainProgram<EventLoop>().run(main());  // the callable outlives the task, which may use what it captured
+    // The callable outlives the task, which may use what it captured.
+    return detail::MainProgram<EventLoop>().run(main());
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Scope: owns the tasks that are spawned in it, so that none outlives it and no failure is lost. A nursery, in the terms
-// of structured concurrency (N. J. Smith, "Notes on structured concurrency", 2018).
+// Scope: owns the tasks that are spawned in it, so that none outlives it and no failure is lost. A nursery, in the
+// terms of structured concurrency (N. J. Smith, "Notes on structured concurrency", 2018).
 
 #include <parley/core/operation.hpp>
 #include <parley/core/task.hpp>
@@ -17,11 +17,12 @@ enum class OnFailure : std::uint8_t { isolate, stop_all };
 /// Scope scope{fail_together}: the first failure stops all.
 inline constexpr OnFailure fail_together = OnFailure::stop_all;
 
-/// Tasks spawned here run side by side on the loop's thread. A task fails by an exception, or by returning a Result that
-/// holds an error other than Error::cancelled.
+/// Tasks spawned here run side by side on the loop's thread. A task fails by an exception, or by returning a Result
+/// that holds an error other than Error::cancelled.
 ///
-/// Threads: the loop's own, apart from a spawned task finishing on another loop (resume_on), which is safe; such a task must
-/// be joined before the scope is destroyed. The number of tasks is bounded by its user (by accepting no more, say).
+/// Threads: the loop's own, apart from a spawned task finishing on another loop (resume_on), which is safe; such a task
+/// must be joined before the scope is destroyed. The number of tasks is bounded by its user (by accepting no more,
+/// say).
 class Scope {
  public:
   explicit Scope(OnFailure policy = OnFailure::isolate) : state_(policy) {}
@@ -46,8 +47,8 @@ class Scope {
   std::size_t failures() const noexcept { return state_.failure_count(); }
 
   /// Completes when no task is left. Returns the first failure; an exception is thrown again. A stop that is requested
-  /// of the caller is passed on to the tasks, and the join goes on until they have ended. within() gives up waiting with
-  /// Error::timed_out and leaves the tasks running. One join at a time: a second gives Error::busy.
+  /// of the caller is passed on to the tasks, and the join goes on until they have ended. within() gives up waiting
+  /// with Error::timed_out and leaves the tasks running. One join at a time: a second gives Error::busy.
   [[nodiscard]] auto join() noexcept { return Join(nullptr, state_, false); }
   /// cancel() and join() in one.
   [[nodiscard]] auto cancel_and_join() noexcept { return Join(nullptr, state_, true); }

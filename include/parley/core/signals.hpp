@@ -22,22 +22,25 @@ namespace parley::inline PARLEY_ABI {
 /// within 10 ms of the first count as one.
 class Signals {
  public:
-  /// Where it fails, next() says so; so does error(): Error::queue_full when the table of watches is full, else what the system
-  /// reports.
+  /// Where it fails, next() says so; so does error(): Error::queue_full when the table of watches is full, else what
+  /// the system reports.
   explicit Signals(std::initializer_list<Signal> signals, OnRepeat repeat = OnRepeat::deliver) noexcept
       : descriptor_(platform::NativeHandle(), false) {
     const int error = watch_.start(signals, repeat, descriptor_.handle);
-    if (error != 0) error_ = error == ENOSPC ? make_error_code(Error::queue_full) : std::error_code(error, std::system_category());
+    if (error != 0) error_ = {error, std::system_category()};
+    if (error_ == std::errc::no_space_on_device) error_ = Error::queue_full;
   }
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
   std::error_code error() const noexcept { return error_; }
 
-  /// Completes with a signal that has come since the last call; several of one kind may be merged into one, as the system
-  /// itself does. Errors: cancelled, timed_out, busy (one at a time), wrong_loop (it belongs to the first loop that
-  /// awaits it). A signal that has come is kept until a next() returns it.
-  [[nodiscard]] auto next() noexcept { return detail::StepOperation<NextSteps>(error_ ? nullptr : &descriptor_, *this); }
+  /// Completes with a signal that has come since the last call; several of one kind may be merged into one, as the
+  /// system itself does. Errors: cancelled, timed_out, busy (one at a time), wrong_loop (it belongs to the first loop
+  /// that awaits it). A signal that has come is kept until a next() returns it.
+  [[nodiscard]] auto next() noexcept {
+    return detail::StepOperation<NextSteps>(error_ ? nullptr : &descriptor_, *this);
+  }
 
  private:
   class NextSteps {

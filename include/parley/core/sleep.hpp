@@ -46,19 +46,21 @@ class SleepSteps {
 
 }  // namespace detail
 
-/// Completes once the duration has passed, counted from the co_await or wait(), and never before; zero and less at once.
-/// Duration::max() sleeps until it is stopped.
-/// Errors: Error::cancelled on a stop, Error::timed_out where within() is shorter. Threads: any; on a loop, its own clock
-/// (LoopOptions::time) counts. The number of sleepers is unbounded; each costs O(log n) and no allocation of its own.
+/// Completes once the duration has passed, counted from the co_await or wait(), and never before; zero and less at
+/// once. Duration::max() sleeps until it is stopped.
+/// Errors: Error::cancelled on a stop, Error::timed_out where within() is shorter. Threads: any; on a loop, its own
+/// clock (LoopOptions::time) counts. The number of sleepers is unbounded; each costs O(log n) and no allocation of its
+/// own.
 [[nodiscard]] inline auto sleep(Duration duration) noexcept {
   return detail::StepOperation<detail::SleepSteps>(nullptr, duration);
 }
 
-/// Converts any unit; fractions of a tick are rounded up. Beyond what Duration can count (292 years) it is Duration::max().
+/// Converts any unit; fractions of a tick are rounded up. Beyond what Duration can count (292 years) it is
+/// Duration::max().
 template <class Rep, class Period>
 [[nodiscard]] auto sleep(std::chrono::duration<Rep, Period> duration) noexcept {
   using Seconds = std::chrono::duration<double>;
-  const bool countable = std::chrono::duration_cast<Seconds>(duration) < std::chrono::duration_cast<Seconds>(Duration::max());
+  const bool countable = Seconds(duration) < Seconds(Duration::max());
   return sleep(countable ? std::chrono::ceil<Duration>(duration) : Duration::max());
 }
 

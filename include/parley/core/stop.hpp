@@ -52,8 +52,8 @@ class StopSource {
   }
   ~StopSource() { detail::StopState::release(state_); }
 
-  /// Requests the stop: operations that were given the token end with Error::cancelled unless they finish first. They end
-  /// on their own loop or thread, not inside this call. From any thread, any number of times; true the first time.
+  /// Requests the stop: operations that were given the token end with Error::cancelled unless they finish first. They
+  /// end on their own loop or thread, not inside this call. From any thread, any number of times; true the first time.
   bool request_stop() noexcept { return state_ != nullptr && state_->request(); }
   bool stop_requested() const noexcept { return state_ != nullptr && state_->requested(); }
   StopToken token() const noexcept { return StopToken(state_); }

@@ -3,9 +3,10 @@
 
 // Task<T>: a coroutine that starts when it is awaited, and finishes before the one that awaits it goes on.
 //
-// Awaiting a task starts it inside the call and suspends the awaiting coroutine only if it did not finish: compilers make
-// no tail call without optimisation, and a million awaits that finish at once must need no more stack than one. For the
-// same reason a task that finishes later does not resume its parent itself: it leaves that to the loop that resumed it.
+// Awaiting a task starts it inside the call and suspends the awaiting coroutine only if it did not finish: compilers
+// make no tail call without optimisation, and a million awaits that finish at once must need no more stack than one.
+// For the same reason a task that finishes later does not resume its parent itself: it leaves that to the loop that
+// resumed it.
 
 #include <parley/core/detail/operation_base.hpp>
 #include <parley/core/stop.hpp>
@@ -60,8 +61,8 @@ class TaskPromise : public ListLink {
   }
   bool has_stop_token() const noexcept { return has_stop_; }
 
-  /// Runs the task up to its first suspension. True when it is suspended: the continuation will run once it has finished.
-  /// False when it has finished already; the continuation is then not run.
+  /// Runs the task up to its first suspension. True when it is suspended: the continuation will run once it has
+  /// finished. False when it has finished already; the continuation is then not run.
   bool start(Continuation next) {
     continuation_ = next;
     handle().resume();
@@ -73,7 +74,9 @@ class TaskPromise : public ListLink {
   virtual std::error_code returned_error() const noexcept = 0;
 
  protected:
-  ~TaskPromise() = default;
+  ~TaskPromise() {
+    if (state_.load(std::memory_order_relaxed) == State::delivering) Driver::drop_next(*this);
+  }
 
   void rethrow() const {
 #if PARLEY_HAS_EXCEPTIONS
@@ -82,11 +85,13 @@ class TaskPromise : public ListLink {
   }
 
  private:
-  enum class State : std::uint8_t { starting, suspended, finished };
+  enum class State : std::uint8_t { starting, suspended, finished, delivering };
 
   void deliver() noexcept {
     Driver* driver = Driver::current();
-    if (driver == nullptr || !driver->run_next(continuation_, *this)) continuation_.run(*this);
+    if (driver == nullptr || !driver->run_next(continuation_, *this)) return continuation_.run(*this);
+    // Until then another coroutine may run, the one whose call this task has finished in, and destroy the task.
+    state_.store(State::delivering, std::memory_order_relaxed);
   }
 
   Continuation continuation_;

@@ -12,9 +12,9 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// Completes when the task has ended, always: a timeout or a stop tells the task to stop and waits until it has. If it then
-/// returns Error::cancelled, the result is the reason: timed_out or cancelled. wait() runs the task on a loop of its own, which
-/// lives that long; sockets that the task returns belong to no loop afterwards.
+/// Completes when the task has ended, always: a timeout or a stop tells the task to stop and waits until it has. If it
+/// then returns Error::cancelled, the result is the reason: timed_out or cancelled. wait() runs the task on a loop of
+/// its own, which lives that long; sockets that the task returns belong to no loop afterwards.
 template <class T>
 class [[nodiscard]] TaskOperation : public detail::Operation, private detail::Completion {
   static_assert(detail::is_result<T>, "the task must return a Result, to say that it was stopped");

@@ -193,18 +193,19 @@ class ThreadPool {
   explicit ThreadPool(Options options = {}) : core_(std::make_shared<detail::PoolCore>(options)) {}
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  /// Waits for nothing: work that has not begun is dropped, and its operation ends with Error::cancelled; what is running goes
-  /// on by itself, and its operation gets its result.
+  /// Waits for nothing: work that has not begun is dropped, and its operation ends with Error::cancelled; what is
+  /// running goes on by itself, and its operation gets its result.
   ~ThreadPool() { core_->close(true); }
 
-  /// The one that offload() uses by default, with default options. It lasts until the end of the process, which does not wait for it.
+  /// The one that offload() uses by default, with default options. It lasts until the end of the process, which does
+  /// not wait for it.
   static ThreadPool& shared() {
     static ThreadPool* const pool = new ThreadPool;
     return *pool;
   }
 
-  /// Refuses more work with Error::closed, and returns when what was there has been done and the threads have ended. It blocks,
-  /// so not on a loop's thread, nor on the pool's own.
+  /// Refuses more work with Error::closed, and returns when what was there has been done and the threads have ended. It
+  /// blocks, so not on a loop's thread, nor on the pool's own.
   void finish() noexcept {
     core_->close(false);
     core_->wait_for_threads();

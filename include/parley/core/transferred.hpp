@@ -14,8 +14,7 @@ namespace parley::inline PARLEY_ABI {
 class [[nodiscard]] Transferred {
  public:
   Transferred() noexcept = default;
-  explicit Transferred(std::size_t bytes, std::error_code error = {}) noexcept
-      : bytes_(bytes), error_(error) {}
+  explicit Transferred(std::size_t bytes, std::error_code error = {}) noexcept : bytes_(bytes), error_(error) {}
 
   bool has_value() const noexcept { return !error_; }
   explicit operator bool() const noexcept { return !error_; }

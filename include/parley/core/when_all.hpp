@@ -53,8 +53,8 @@ class [[nodiscard]] AllTasks final : public Group {
 
 }  // namespace detail
 
-/// Completes when all have finished, with a tuple of their results in order (std::monostate for Task<void>). A failed one
-/// does not stop the others: see Scope for that. Exceptions, stop requests and lifetimes as for race().
+/// Completes when all have finished, with a tuple of their results in order (std::monostate for Task<void>). A failed
+/// one does not stop the others: see Scope for that. Exceptions, stop requests and lifetimes as for race().
 template <class... Awaitables>
   requires(sizeof...(Awaitables) > 0 && !(std::is_lvalue_reference_v<Awaitables> || ...))
 [[nodiscard]] auto when_all(Awaitables&&... awaitables) {

@@ -7,21 +7,22 @@
 // A stream offers single steps, not operations: the reader that calls them is the operation. A step returns
 //   Step::done       it is over: operation.succeed() or operation.fail(...) was called, and `count` is set on success
 //   Step::want_read  (poll_recv) or Step::want_write (poll_send): call again when descriptor() is ready for it
-//   Step::parked     call again after parley::wake(operation), which the stream promises; leave() below is then required
-//   Step::paused     call again at the time that was given to operation.driver().pause(time)
+//   Step::parked     call again after parley::wake(operation), which the stream promises; leave() below is then
+//   required Step::paused     call again at the time that was given to operation.driver().pause(time)
 // and may be called again without a cause at any time, so it must look anew.
 //
 //   Step poll_recv(Operation&, MutableBytes room, std::size_t& count)
-//       Receives at least one byte into the room, which is not empty. Success with count 0 is the end of the stream, and
-//       stays so.
+//       Receives at least one byte into the room, which is not empty. Success with count 0 is the end of the stream,
+//       and stays so.
 //   Step poll_send(Operation&, std::span<const ConstBytes> pieces, std::size_t skip, std::size_t& count)
-//       Takes at least one byte of the pieces, from byte `skip` of all of them together on (there is one), and says how many.
+//       Takes at least one byte of the pieces, from byte `skip` of all of them together on (there is one), and says how
+//       many.
 //   Result<> shutdown(ShutdownWay)
 //       As Socket::shutdown(): what waits completes.
 //   descriptor()
-//       The descriptor that the operation reserves and waits for, one reader and one writer at a time; nullptr where there
-//       is none. Such a stream returns Step::parked where it would wait, and sees to it itself that a second reader or
-//       writer gets Error::busy.
+//       The descriptor that the operation reserves and waits for, one reader and one writer at a time; nullptr where
+//       there is none. Such a stream returns Step::parked where it would wait, and sees to it itself that a second
+//       reader or writer gets Error::busy.
 //   void leave(Operation&) noexcept
 //       Only for streams that return Step::parked: the operation waits no longer, forget it.
 //

@@ -58,7 +58,8 @@ class ChunkFormat {
 
 /// Reads chunks from a stream, which it borrows: the stream must outlive it and stay where it is.
 ///
-/// Memory:  none while no bytes are there (64 bytes while it holds the beginning of a UTF-8 sequence); otherwise one buffer
+/// Memory:  none while no bytes are there (64 bytes while it holds the beginning of a UTF-8 sequence); otherwise one
+/// buffer
 ///          of 16 KiB, for as long as the chunk that was delivered may be looked at.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
@@ -68,9 +69,9 @@ class ChunkReader {
 
   explicit ChunkReader(Stream& stream, Options options = {}) noexcept : reader_(stream, detail::ChunkFormat(options)) {}
 
-  /// Completes when something has come: Result<std::string_view>, never empty, to be looked at until the next call of next() or
-  /// take_rest() or the end of the reader.
-  /// Errors:     Error::end_of_stream after the last chunk, from then on always; with whole_utf8 an incomplete sequence at the
+  /// Completes when something has come: Result<std::string_view>, never empty, to be looked at until the next call of
+  /// next() or take_rest() or the end of the reader. Errors:     Error::end_of_stream after the last chunk, from then
+  /// on always; with whole_utf8 an incomplete sequence at the
   ///             end of the stream is delivered first, as it is. std::errc::not_enough_memory; what the stream reports.
   ///             Nothing received is lost by these.
   /// Cancelling: loses nothing, at any point. So does destroying the coroutine that waits here.

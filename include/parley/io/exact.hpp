@@ -4,8 +4,9 @@
 // recv_exactly() and send_all() over any byte stream. A Socket has its own, which know no limit of size.
 //
 // Both return Transferred, which counts what was moved whether or not all was, so that an error, a timeout or a
-// cancellation loses nothing: go on from there. At most 4 GiB - 2 bytes at once; more gives Error::too_long, with nothing
-// moved. The stream and the memory are borrowed until the operation has completed. Concurrency and threads: the stream's.
+// cancellation loses nothing: go on from there. At most 4 GiB - 2 bytes at once; more gives Error::too_long, with
+// nothing moved. The stream and the memory are borrowed until the operation has completed. Concurrency and threads: the
+// stream's.
 
 #include <parley/io/detail/send_steps.hpp>
 
@@ -77,8 +78,8 @@ class StreamSendPiecesSteps {
 
 }  // namespace detail
 
-/// Completes when the buffer is full: Transferred. The end of the stream gives Error::end_of_stream before the first byte
-/// and Error::truncated after it.
+/// Completes when the buffer is full: Transferred. The end of the stream gives Error::end_of_stream before the first
+/// byte and Error::truncated after it.
 template <ByteStream Stream>
 [[nodiscard]] auto recv_exactly(Stream& stream, MutableBytes buffer) noexcept {
   return detail::StepOperation<detail::StreamReceiveExactlySteps<Stream>>(stream.descriptor(), stream, buffer);

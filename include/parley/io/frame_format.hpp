@@ -47,7 +47,9 @@ class FramePrefix {
   }
 
  private:
-  static constexpr std::size_t largest(std::size_t size) noexcept { return (std::size_t{1} << (4 * size) << (4 * size)) - 1; }
+  static constexpr std::size_t largest(std::size_t size) noexcept {
+    return (std::size_t{1} << (4 * size) << (4 * size)) - 1;
+  }
   std::size_t shift(std::size_t index) const noexcept { return 8 * (big_ ? size_ - 1 - index : index); }
 
   std::uint32_t max_frame_;

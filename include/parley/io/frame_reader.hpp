@@ -48,10 +48,11 @@ class FrameFormat {
 /// while it is in use nothing else should receive from the stream; rest() and take_rest() are for going over to another
 /// protocol.
 ///
-/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or for a longer frame at most the frame and twice
+/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or for a longer frame at most the frame and
+/// twice
 ///          what has arrived of it (three times that while it grows), whatever its length says; while it waits inside a
-///          frame of which less than 4 KiB have come, four times that, or 64 bytes. A buffer is kept for as long as the frame that
-///          was delivered may be looked at.
+///          frame of which less than 4 KiB have come, four times that, or 64 bytes. A buffer is kept for as long as the
+///          frame that was delivered may be looked at.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class FrameReader {
@@ -60,12 +61,12 @@ class FrameReader {
 
   explicit FrameReader(Stream& stream, Options options = {}) noexcept : reader_(stream, detail::FrameFormat(options)) {}
 
-  /// Completes when a frame is there: Result<ConstBytes>, without its prefix, maybe empty, to be looked at until the next
-  /// call of next() or take_rest() or the end of the reader.
-  /// Errors:     Error::too_long as soon as a prefix says more than max_frame; nothing is allocated for it. The reader
+  /// Completes when a frame is there: Result<ConstBytes>, without its prefix, maybe empty, to be looked at until the
+  /// next call of next() or take_rest() or the end of the reader. Errors:     Error::too_long as soon as a prefix says
+  /// more than max_frame; nothing is allocated for it. The reader
   ///             gives up: it frees its memory, and every later call says the same.
-  ///             Error::end_of_stream after the last frame, from then on always. Once before it, Error::truncated when the
-  ///             stream ended inside a frame or its prefix; rest() then shows what had come.
+  ///             Error::end_of_stream after the last frame, from then on always. Once before it, Error::truncated when
+  ///             the stream ended inside a frame or its prefix; rest() then shows what had come.
   ///             std::errc::not_enough_memory; what the stream reports. Nothing received is lost by these.
   /// Cancelling: loses nothing, at any point; the next call goes on. So does destroying the coroutine that waits here.
   /// Concurrency: one at a time; a second gives Error::busy. The reader must outlive the operation.

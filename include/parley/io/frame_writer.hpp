@@ -23,7 +23,8 @@ class FrameWriter {
   /// Completes when the stream has taken the frame and its prefix: Transferred, which counts both. No copy is made.
   /// Errors:     Error::too_long for more than max_frame bytes, with nothing sent; what the stream reports.
   /// Cancelling: a send that stopped inside a frame (bytes() != 0) leaves the stream good for nothing more: later calls
-  ///             give Error::truncated, so that no frame is taken for the rest of another. One that moved 0 bytes did no harm.
+  ///             give Error::truncated, so that no frame is taken for the rest of another. One that moved 0 bytes did
+  ///             no harm.
   /// Buffers:    the frame is borrowed until the operation has completed.
   /// Concurrency: one at a time; a second gives Error::busy. The writer must outlive the operation.
   [[nodiscard]] auto send(ConstBytes frame) noexcept {

@@ -6,15 +6,16 @@
 //   Keyboard keyboard;
 //   while (auto line = co_await keyboard.line()) ...
 //
-// Works with a terminal, a pipe, a socket, a file and /dev/null. A terminal hands over whole lines, edited by its user, unless
-// it was put into another mode; Ctrl-D on an empty line is the end of the stream.
+// Works with a terminal, a pipe, a socket, a file and /dev/null. A terminal hands over whole lines, edited by its user,
+// unless it was put into another mode; Ctrl-D on an empty line is the end of the stream.
 //
 // The descriptor is shared with other processes, a shell above all, so its flags are left as they are: it is polled and
 // then read. If another process or thread takes the input between the two, the read waits for the next input and with
 // it the whole loop: let one process read from it at a time. (Another Keyboard on the same loop does no harm.)
 //
 // Job control: a background job does not read (that would stop the whole process) but waits until it is in the
-// foreground, looking four times a second while there is input. A terminal that has gone (EIO) is the end of the stream.
+// foreground, looking four times a second while there is input. A terminal that has gone (EIO) is the end of the
+// stream.
 
 #include <parley/io/line_reader.hpp>
 #include <parley/platform/terminal.hpp>
@@ -74,7 +75,8 @@ class KeyboardStream {
     open_error_ = copy.error;
     if (copy.error != 0) return;
     terminal_ = platform::is_terminal(copy.handle.get());
-    // Not "a stream" in the poller's sense, where a short read means that there is no more: a terminal gives a line at a time.
+    // Not "a stream" in the poller's sense, where a short read means that there is no more: a terminal gives a line at
+    // a time.
     descriptor_ = std::make_unique<Descriptor>(std::move(copy.handle), false);
   }
 
@@ -97,7 +99,8 @@ class KeyboardStream {
 /// Duplicates the descriptor, which stays its owner's; several may exist, of which each line goes to one.
 ///
 /// Concurrency: one line() at a time; a second gives Error::busy.
-/// Threads:     belongs to the first loop that awaits it; elsewhere Error::wrong_loop. Plain threads may wait() on one that no
+/// Threads:     belongs to the first loop that awaits it; elsewhere Error::wrong_loop. Plain threads may wait() on one
+/// that no
 ///              loop has used.
 class Keyboard {
  public:
@@ -110,8 +113,8 @@ class Keyboard {
   Keyboard& operator=(const Keyboard&) = delete;
 
   /// Completes when a line was entered: Result<std::string_view>, without its end, to be looked at until the next call.
-  /// Errors: those of LineReader::next(): too_long, end_of_stream (for ever) and so on. Error::closed where standard input is
-  /// not open, or after close(). Cancelling loses nothing.
+  /// Errors: those of LineReader::next(): too_long, end_of_stream (for ever) and so on. Error::closed where standard
+  /// input is not open, or after close(). Cancelling loses nothing.
   [[nodiscard]] auto line() noexcept { return lines_.next(); }
 
   bool is_terminal() const noexcept { return stream_.is_terminal(); }

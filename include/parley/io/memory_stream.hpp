@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// MemoryStream: a ByteStream without a socket. The program that owns it plays the peer: what it feeds arrives, what is sent
-// it can look at. For tests of what is written for streams, with every split, delay and failure under control.
+// MemoryStream: a ByteStream without a socket. The program that owns it plays the peer: what it feeds arrives, what is
+// sent it can look at. For tests of what is written for streams, with every split, delay and failure under control.
 //
 //   MemoryStream stream;
 //   LineReader lines{stream};
@@ -30,7 +30,8 @@ struct MemoryStreamOptions {
 };
 
 /// Neither copied nor moved; must outlive the operations on it.
-/// Threads:     the peer's side (feed() to unsent_waits()) from any thread; the stream's side as for any stream, by one loop or
+/// Threads:     the peer's side (feed() to unsent_waits()) from any thread; the stream's side as for any stream, by one
+/// loop or
 ///              plain threads at a time.
 /// Concurrency: one receiving and one sending operation; a second of either gives Error::busy.
 class MemoryStream {
@@ -60,7 +61,8 @@ class MemoryStream {
     ended_ = true;
     wake_one(receiver_);
   }
-  /// Receiving fails from here on, after what was fed; sending at once. Receive errors go away with a default error_code.
+  /// Receiving fails from here on, after what was fed; sending at once. Receive errors go away with a default
+  /// error_code.
   void fail_recv(std::error_code error) noexcept {
     const std::lock_guard lock(mutex_);
     recv_error_ = error;

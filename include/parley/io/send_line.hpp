@@ -41,9 +41,10 @@ class SendLineSteps {
 }  // namespace detail
 
 /// Completes when the stream has taken the text and its LF: Transferred, which counts both. No copy is made.
-/// Errors:     Error::malformed, with nothing sent, for a text that would not arrive as the one line it is meant to be: with an
-///             LF in it (a line forged by whoever wrote the text) or a CR at its end. Error::too_long over 4 GiB - 3 bytes.
-///             What the stream reports.
+/// Errors:     Error::malformed, with nothing sent, for a text that would not arrive as the one line it is meant to be:
+/// with an
+///             LF in it (a line forged by whoever wrote the text) or a CR at its end. Error::too_long over 4 GiB - 3
+///             bytes. What the stream reports.
 /// Cancelling: bytes() says how much was sent; after a part of a line the caller must send the rest or close.
 /// Buffers:    the stream and the text are borrowed until the operation has completed.
 /// Concurrency and threads: the stream's.

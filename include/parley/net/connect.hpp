@@ -64,7 +64,8 @@ class Connector {
         ++running;
       }
       const bool all_started = next == addresses.size();
-      auto ended = co_await outcomes.receive().within(all_started ? Duration::max() : Duration(connection_attempt_delay));
+      auto ended =
+          co_await outcomes.receive().within(all_started ? Duration::max() : Duration(connection_attempt_delay));
       if (ended) --running;
       go_on = goes_on(std::move(ended), outcome);
     }
@@ -107,9 +108,9 @@ class [[nodiscard]] ConnectByName : public TaskOperation<Result<Socket>> {
   using TaskOperation::TaskOperation;
 };
 
-/// Completes with a connected socket, or with the error of the attempt that failed last. A host is a name or a numeric address.
-/// An attempt that has not been answered for 250 ms gets the next address as a rival, and whoever connects first wins; the
-/// others are closed. within() and stop() bound the look-up and all attempts together.
+/// Completes with a connected socket, or with the error of the attempt that failed last. A host is a name or a numeric
+/// address. An attempt that has not been answered for 250 ms gets the next address as a rival, and whoever connects
+/// first wins; the others are closed. within() and stop() bound the look-up and all attempts together.
 template <class Connect>
 Connect Socket::connect(std::string_view host, std::uint16_t port) {
   return Connect(detail::Connector<Socket>::to_name(std::string(host), port));

@@ -3,12 +3,13 @@
 
 // Socket: owns one socket of the system, of whatever family, type and protocol.
 //
-// The verbs are those of Berkeley sockets. Calls that may wait return operations (core/operation.hpp): `co_await` them on an
-// event loop, or call `.wait()` on a plain thread; with `.within(duration)` and `.stop(token)` as needed. Sockets are
-// always in non-blocking mode and not inherited by child processes.
+// The verbs are those of Berkeley sockets. Calls that may wait return operations (core/operation.hpp): `co_await` them
+// on an event loop, or call `.wait()` on a plain thread; with `.within(duration)` and `.stop(token)` as needed. Sockets
+// are always in non-blocking mode and not inherited by child processes.
 //
-// Concurrency: one operation that reads and one that writes may be in flight; a second of the same direction gives Error::busy.
-// Threads:     a socket belongs to the first loop that awaits one of its operations; elsewhere it gives Error::wrong_loop. One
+// Concurrency: one operation that reads and one that writes may be in flight; a second of the same direction gives
+// Error::busy. Threads:     a socket belongs to the first loop that awaits one of its operations; elsewhere it gives
+// Error::wrong_loop. One
 //              that no loop has used may be waited on by plain threads, a reader and a writer at a time.
 // Buffers:     are borrowed until the operation has completed.
 // Cancelling:  an operation that ends with timed_out or cancelled has moved no bytes, unless its result counts them.
@@ -29,7 +30,8 @@ namespace parley::inline PARLEY_ABI {
 
 class ConnectByName;
 
-/// Families and types for Socket::open(). Any other number that the system knows will do as well (CAN, RDS, packet ...).
+/// Families and types for Socket::open(). Any other number that the system knows will do as well (CAN, RDS, packet
+/// ...).
 namespace family {
 inline constexpr int ipv4 = platform::family_ipv4;
 inline constexpr int ipv6 = platform::family_ipv6;
@@ -80,7 +82,9 @@ class Socket {
   explicit operator bool() const noexcept { return is_open(); }
   void close() noexcept { descriptor_.reset(); }
   /// Still owned by the socket; -1 when it is not open.
-  NativeSocket native_handle() const noexcept { return is_open() ? descriptor_->handle.get() : platform::invalid_socket; }
+  NativeSocket native_handle() const noexcept {
+    return is_open() ? descriptor_->handle.get() : platform::invalid_socket;
+  }
   /// Gives up ownership; operations in flight complete with Error::cancelled.
   NativeSocket release() noexcept {
     if (!is_open()) return platform::invalid_socket;
@@ -119,14 +123,14 @@ class Socket {
   Result<Address> local_address() const { return address(platform::local_address); }
   Result<Address> peer_address() const { return address(platform::peer_address); }
 
-  /// Completes when a connection has come in: Result<Socket>, which belongs to no loop yet. Goes on by itself when a peer has
-  /// given up meanwhile, and after a pause of 100 ms when descriptors or memory have run out.
+  /// Completes when a connection has come in: Result<Socket>, which belongs to no loop yet. Goes on by itself when a
+  /// peer has given up meanwhile, and after a pause of 100 ms when descriptors or memory have run out.
   [[nodiscard]] auto accept() noexcept;
   /// The same, and says who it is; `from` is borrowed.
   [[nodiscard]] auto accept(Address& from) noexcept;
 
-  /// Completes when the connection stands or has failed: Result<>. The address is borrowed. After a failure, a timeout or a
-  /// cancellation the socket is good for nothing but closing. For datagrams it only sets where send() goes.
+  /// Completes when the connection stands or has failed: Result<>. The address is borrowed. After a failure, a timeout
+  /// or a cancellation the socket is good for nothing but closing. For datagrams it only sets where send() goes.
   [[nodiscard]] auto connect(const Address& to) noexcept { return Op<detail::ConnectSteps>(descriptor_.get(), to); }
 
   /// Sends as much as the kernel takes, at least one byte: Result<std::size_t>. Datagrams are sent whole or not at all.
@@ -138,18 +142,18 @@ class Socket {
     return Op<detail::SendVectorSteps>(descriptor_.get(), pieces);
   }
 
-  /// Completes when at least one byte is there: Result<std::size_t>. 0 is the end of the stream, and only that (of datagrams: an
-  /// empty one). An empty buffer is std::errc::invalid_argument.
+  /// Completes when at least one byte is there: Result<std::size_t>. 0 is the end of the stream, and only that (of
+  /// datagrams: an empty one). An empty buffer is std::errc::invalid_argument.
   [[nodiscard]] auto recv(MutableBytes buffer) noexcept {
     return Op<detail::ReceiveSteps<false>>(descriptor_.get(), buffer);
   }
-  /// recv() of what is there, at most so many bytes and at most 1 MiB, as Result<std::string>; an empty string is the end of
-  /// the stream.
+  /// recv() of what is there, at most so many bytes and at most 1 MiB, as Result<std::string>; an empty string is the
+  /// end of the stream.
   [[nodiscard]] auto recv_text(std::size_t max_bytes) noexcept {
     return Op<detail::ReceiveTextSteps>(descriptor_.get(), max_bytes);
   }
-  /// Completes when the buffer is full: Transferred, which counts what was received either way. The end of the stream gives
-  /// Error::end_of_stream before the first byte and Error::truncated after it.
+  /// Completes when the buffer is full: Transferred, which counts what was received either way. The end of the stream
+  /// gives Error::end_of_stream before the first byte and Error::truncated after it.
   [[nodiscard]] auto recv_exactly(MutableBytes buffer) noexcept {
     return Op<detail::ReceiveExactlySteps>(descriptor_.get(), buffer);
   }
@@ -162,7 +166,8 @@ class Socket {
   [[nodiscard]] auto send_to(ConstBytes bytes, const Address& to) noexcept {
     return Op<detail::SendToSteps>(descriptor_.get(), bytes, to);
   }
-  /// One datagram and where it came from: Result<ReceivedFrom>. This operation holds the address: about 250 bytes of frame.
+  /// One datagram and where it came from: Result<ReceivedFrom>. This operation holds the address: about 250 bytes of
+  /// frame.
   [[nodiscard]] auto recv_from(MutableBytes buffer) noexcept {
     return Op<detail::ReceiveFromSteps>(descriptor_.get(), buffer);
   }
@@ -171,7 +176,8 @@ class Socket {
   Step poll_recv(Operation& operation, MutableBytes buffer, std::size_t& count) noexcept {
     return detail::receive_some(operation, buffer, count);
   }
-  Step poll_send(Operation& operation, std::span<const ConstBytes> pieces, std::size_t skip, std::size_t& count) noexcept {
+  Step poll_send(Operation& operation, std::span<const ConstBytes> pieces, std::size_t skip,
+                 std::size_t& count) noexcept {
     return detail::send_pieces(operation, pieces, skip, count);
   }
   detail::Descriptor* descriptor() const noexcept { return descriptor_.get(); }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Two sockets that are connected to each other, without an address: for tests, and between threads or a parent and child.
+// Two sockets that are connected to each other, without an address: for tests, and between threads or a parent and
+// child.
 
 #include <parley/net/socket.hpp>
 
@@ -9,7 +10,8 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// socketpair(2) of the Unix family: streams, or datagrams and sequenced packets by their type. Errors: the system's own.
+/// socketpair(2) of the Unix family: streams, or datagrams and sequenced packets by their type. Errors: the system's
+/// own.
 inline Result<std::pair<Socket, Socket>> socket_pair(int socket_type = type::stream) {
   platform::NativeHandle ends[2];
   if (const int error = platform::open_pair(family::unix_domain, socket_type, ends)) {

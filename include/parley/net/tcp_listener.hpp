@@ -12,7 +12,8 @@
 namespace parley::inline PARLEY_ABI {
 
 struct ListenOptions {
-  /// Connections that the system holds until they are accepted. It applies its own limit; beyond it, it drops or refuses.
+  /// Connections that the system holds until they are accepted. It applies its own limit; beyond it, it drops or
+  /// refuses.
   int backlog = platform::default_backlog;
   /// So that a restarted server need not wait for old connections to fade (TIME_WAIT).
   bool reuse_address = true;
@@ -27,22 +28,23 @@ class TcpListener {
   TcpListener() noexcept = default;
 
   /// Listens on an address of this machine; port 0 has the system choose (see port()). IPv6 listeners take IPv6 only.
-  /// Errors: the system's own, such as std::errc::address_in_use.
+  /// Errors: Error::malformed where it is no IP address; the system's own, such as std::errc::address_in_use.
   static Result<TcpListener> bind(const Address& address, Options options = {}) {
+    if (!address.is_ip()) return Error::malformed;
     return listen_on(address, options, true);
   }
 
-  /// "127.0.0.1" and "localhost": only this machine can connect. "" and "*": all interfaces, IPv4 and IPv6 in one socket where
-  /// the machine has both. Any other numeric address, or a name: the first of its addresses that can be bound; looking up
-  /// a name may block. Errors: also Error::not_found.
+  /// "127.0.0.1" and "localhost": only this machine can connect. "" and "*": all interfaces, IPv4 and IPv6 in one
+  /// socket where the machine has both. Any other numeric address, or a name: the first of its addresses that can be
+  /// bound; looking up a name may block. Errors: also Error::not_found.
   static Result<TcpListener> bind(std::string_view host, std::uint16_t port, Options options = {}) {
     if (host.empty() || host == "*") return bind_all(port, options);
     if (const auto address = Address::ip(host, port)) return bind(*address, options);
     return bind_name(host, port, options);
   }
 
-  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet. Never fails for what concerns one peer
-  /// only; when descriptors or memory run out it goes on after a pause. Cancelling loses no connection.
+  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet. Never fails for what concerns
+  /// one peer only; when descriptors or memory run out it goes on after a pause. Cancelling loses no connection.
   [[nodiscard]] auto accept() noexcept { return socket_.accept(); }
   /// The same, and says who it is; `from` is borrowed.
   [[nodiscard]] auto accept(Address& from) noexcept { return socket_.accept(from); }

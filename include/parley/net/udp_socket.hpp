@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// UdpSocket: sends and receives datagrams (RFC 768): each arrives whole or not at all, perhaps twice, perhaps out of order.
+// UdpSocket: sends and receives datagrams (RFC 768): each arrives whole or not at all, perhaps twice, perhaps out of
+// order.
 
 #include <parley/net/socket.hpp>
 
@@ -43,12 +44,13 @@ class UdpSocket {
     return std::error_code(error, std::system_category());
   }
 
-  /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>. The bytes and the address are borrowed.
+  /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>. The bytes and the address are
+  /// borrowed.
   [[nodiscard]] auto send_to(ConstBytes bytes, const Address& to) noexcept { return socket_.send_to(bytes, to); }
   /// The same to the connected peer.
   [[nodiscard]] auto send(ConstBytes bytes) noexcept { return socket_.send(bytes); }
-  /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Cancelling loses
-  /// no datagram. Empty datagrams are legal.
+  /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Cancelling
+  /// loses no datagram. Empty datagrams are legal.
   [[nodiscard]] auto recv_from(MutableBytes buffer) noexcept { return socket_.recv_from(buffer); }
   /// One datagram, without its source: Result<std::size_t>. What does not fit is lost without notice: see recv_from().
   [[nodiscard]] auto recv(MutableBytes buffer) noexcept { return socket_.recv(buffer); }

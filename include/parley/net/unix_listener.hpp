@@ -29,8 +29,8 @@ class UnixListener {
   ~UnixListener() { close(); }
 
   /// Listens at a path. A socket file that a dead server left behind is replaced; one that a server answers on gives
-  /// std::errc::address_in_use, and any other kind of file is left alone with the same error. Who may connect is decided by the
-  /// permissions of the file and its folder.
+  /// std::errc::address_in_use, and any other kind of file is left alone with the same error. Who may connect is
+  /// decided by the permissions of the file and its folder.
   static Result<UnixListener> bind(std::string_view path, int backlog = platform::default_backlog) {
     const auto address = Address::unix_path(path);
     if (!address) return address.error();

@@ -63,7 +63,8 @@ class EpollPoller final : public Poller {
   }
 
   int wait(Duration timeout, Finished& finished) noexcept override {
-    const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds(timeout));
+    const int count =
+        ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds(timeout));
     if (count < 0) return errno == EINTR ? 0 : errno;
     for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)], finished);
     return 0;

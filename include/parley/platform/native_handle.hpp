@@ -33,7 +33,8 @@ class NativeHandle {
   NativeSocket get() const noexcept { return handle_; }
   NativeSocket release() noexcept { return std::exchange(handle_, invalid_socket); }
 
-  // close(2) is never retried: on Linux the descriptor is gone even after EINTR, and its number may be another's by now.
+  // close(2) is never retried: on Linux the descriptor is gone even after EINTR, and its number may be another's by
+  // now.
   void close() noexcept {
     if (handle_ != invalid_socket) ::close(release());
   }

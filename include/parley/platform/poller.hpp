@@ -37,9 +37,11 @@ class Pollable {
   bool maybe_ready(Direction direction) const noexcept {
     return direction == Direction::read ? maybe_readable : maybe_writable;
   }
-  void set_ready(Direction direction) noexcept { (direction == Direction::read ? maybe_readable : maybe_writable) = true; }
-  /// After EAGAIN, or after a short read of a stream. Not once a hang-up or urgent data was seen: there may be more to read
-  /// that no further edge will tell of.
+  void set_ready(Direction direction) noexcept {
+    (direction == Direction::read ? maybe_readable : maybe_writable) = true;
+  }
+  /// After EAGAIN, or after a short read of a stream. Not once a hang-up or urgent data was seen: there may be more to
+  /// read that no further edge will tell of.
   void clear_ready(Direction direction) noexcept {
     if (registered && !no_more_edges) (direction == Direction::read ? maybe_readable : maybe_writable) = false;
   }
@@ -71,7 +73,8 @@ class Poller {
   virtual int open() noexcept = 0;
   /// Waits for the request's descriptor. An errno, or 0; the request then comes out of wait() once, unless cancelled.
   virtual int submit(Request& request, Direction direction) noexcept = 0;
-  /// True: it will not come out of wait() any more. False (proactors): it still will, so its memory must live until then.
+  /// True: it will not come out of wait() any more. False (proactors): it still will, so its memory must live until
+  /// then.
   virtual bool cancel(Request& request, Direction direction) noexcept = 0;
   /// Must be called before a registered descriptor is closed or moves to another poller.
   virtual void forget(Pollable& pollable) noexcept = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which pollers this system has, and how one is chosen: by name, else by the environment variable PARLEY_POLLER, else the
-// system's best.
+// Which pollers this system has, and how one is chosen: by name, else by the environment variable PARLEY_POLLER, else
+// the system's best.
 
 #include <parley/platform/epoll_poller.hpp>
 

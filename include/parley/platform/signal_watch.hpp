@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Signals of the operating system as something to wait for: the handler notes the signal and makes a descriptor readable
-// (sigaction(2), eventfd(2)).
+// Signals of the operating system as something to wait for: the handler notes the signal and makes a descriptor
+// readable (sigaction(2), eventfd(2)).
 
 #include <parley/platform/native_handle.hpp>
 
@@ -42,8 +42,8 @@ namespace platform {
 inline constexpr std::array<int, 9> signal_numbers = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT, SIGUSR1,
                                                       SIGUSR2, SIGCHLD, SIGWINCH, SIGCONT};
 
-/// A write to a pipe or socket that nobody reads then fails with EPIPE instead of ending the process. A disposition that
-/// the program has set itself is left alone.
+/// A write to a pipe or socket that nobody reads then fails with EPIPE instead of ending the process. A disposition
+/// that the program has set itself is left alone.
 inline void ignore_broken_pipes() noexcept {
   struct ::sigaction action {};
   if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
@@ -100,8 +100,8 @@ class SignalWatch {
     slot_ = nullptr;
   }
 
-  /// Takes one signal that has come since it was last taken; several of one kind count as one. False: there is none, and
-  /// the descriptor becomes readable with the next.
+  /// Takes one signal that has come since it was last taken; several of one kind count as one. False: there is none,
+  /// and the descriptor becomes readable with the next.
   bool take(Signal& signal) noexcept {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(slot_->handle, &count, sizeof(count));

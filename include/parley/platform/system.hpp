@@ -115,11 +115,18 @@ inline AcceptOutcome accept(NativeSocket listener, void* address, std::size_t ad
 /// The connection was given up by its peer, or a network hiccup was reported: accept the next one at once (accept(2)).
 inline bool accept_failed_for_this_peer(int error) noexcept {
   switch (error) {
-    case ECONNABORTED: case EPROTO: case EPERM: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case ENONET:
-    case EHOSTUNREACH: case ENETUNREACH: case ECONNRESET: case ETIMEDOUT:
-      return true;
-    default:
-      return false;
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ECONNRESET:
+    case ETIMEDOUT: return true;
+    default: return false;
   }
 }
 
@@ -161,7 +168,8 @@ inline int connect(NativeSocket socket, const void* address, std::size_t size) n
   return errno == EINTR ? EINPROGRESS : errno;
 }
 
-/// The error that a connection attempt in the background came to, or one that an ICMP message left behind. Reading clears it.
+/// The error that a connection attempt in the background came to, or one that an ICMP message left behind. Reading
+/// clears it.
 inline int pending_error(NativeSocket socket) noexcept {
   int error = 0;
   ::socklen_t size = sizeof(error);
@@ -201,7 +209,8 @@ inline OpenOutcome duplicate(NativeSocket handle) noexcept {
   return {NativeHandle(copy), copy < 0 ? errno : 0};
 }
 
-/// True for sockets that carry a stream of bytes, where a read that returns less than was asked for has emptied the buffer.
+/// True for sockets that carry a stream of bytes, where a read that returns less than was asked for has emptied the
+/// buffer.
 inline bool is_stream(NativeSocket socket) noexcept {
   int type = 0;
   ::socklen_t size = sizeof(type);

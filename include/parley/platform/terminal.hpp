@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Reading from a descriptor that other processes share, a terminal above all: its flags are theirs too, so it is never put
-// into non-blocking mode. Whoever reads asks first whether there is something (poll(2), see readable_now()).
+// Reading from a descriptor that other processes share, a terminal above all: its flags are theirs too, so it is never
+// put into non-blocking mode. Whoever reads asks first whether there is something (poll(2), see readable_now()).
 
 #include <parley/platform/native_handle.hpp>
 
@@ -16,8 +16,8 @@ inline constexpr NativeSocket standard_input = STDIN_FILENO;
 inline constexpr int io_error = EIO;
 inline constexpr int bad_descriptor = EBADF;
 
-/// False where the program was started with standard input closed and something that it opened itself has got the number
-/// since: all that parley opens is closed in children, what a program inherits is not.
+/// False where the program was started with standard input closed and something that it opened itself has got the
+/// number since: all that parley opens is closed in children, what a program inherits is not.
 inline bool standard_input_is_inherited() noexcept {
   const int flags = ::fcntl(standard_input, F_GETFD);
   return flags >= 0 && (flags & FD_CLOEXEC) == 0;

@@ -21,7 +21,8 @@ struct WaitOutcome {
   int error;
 };
 
-/// Duration::max() waits without limit; a descriptor that is invalid_socket is left out. EINTR counts as nothing happened.
+/// Duration::max() waits without limit; a descriptor that is invalid_socket is left out. EINTR counts as nothing
+/// happened.
 inline WaitOutcome wait_for(NativeSocket handle, Direction direction, NativeSocket waker, Duration timeout) noexcept {
   ::pollfd entries[2] = {};
   entries[0].fd = handle;

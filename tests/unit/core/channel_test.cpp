@@ -145,7 +145,8 @@ TEST_CASE("receivers, and senders, are served in the order of asking", "[channel
   std::vector<std::optional<Result<>>> outcomes(4);
   std::vector<Item> left(4);
   for (int i = 0; i < 4; ++i) {
-    bench.start(scope, send_one(channel, 10 + i, outcomes[static_cast<std::size_t>(i)], left[static_cast<std::size_t>(i)]));
+    bench.start(scope,
+                send_one(channel, 10 + i, outcomes[static_cast<std::size_t>(i)], left[static_cast<std::size_t>(i)]));
   }
   CHECK(outcomes[0]);
   CHECK_FALSE(outcomes[1]);

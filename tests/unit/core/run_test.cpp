@@ -79,9 +79,8 @@ TEST_CASE("an error is printed and the status is 1", "[run]") {
   });
   CHECK(failed.status == 1);
   CHECK(failed.errors == "error: Address already in use\n");
-  const auto cancelled = in_process([] {
-    return parley::run([]() -> Task<Result<int>> { co_return Error::cancelled; });
-  });
+  const auto cancelled =
+      in_process([] { return parley::run([]() -> Task<Result<int>> { co_return Error::cancelled; }); });
   CHECK(cancelled.status == 1);
 }
 

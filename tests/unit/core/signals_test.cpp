@@ -155,7 +155,7 @@ TEST_CASE("with end_process a second signal ends the process, even if nobody lis
   if (child == 0) {
     const Signals signals({Signal::interrupt, Signal::terminate}, OnRepeat::end_process);
     ::raise(SIGINT);
-    ::raise(SIGTERM);  // at once, so it is the same request
+    ::raise(SIGINT);  // at once, so it is the same request
     const TimePoint start = Clock::now();
     while (Clock::now() - start < 2 * std::chrono::nanoseconds(platform::SignalWatch::same_request_ns)) {
     }

@@ -8,6 +8,7 @@
 
 #include "support/catch.hpp"
 
+#include <coroutine>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -265,4 +266,44 @@ TEST_CASE("the frames of a task end before the awaiting coroutine's next full-ex
   };
   REQUIRE(loop.run(program()));
   CHECK(alive == 0);
+}
+
+TEST_CASE("a task that finishes inside another coroutine's call may be destroyed before its parent has heard of it",
+          "[task]") {
+  class Event {
+   public:
+    explicit Event(std::coroutine_handle<>& waiter) noexcept : waiter_(waiter) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> coroutine) noexcept { waiter_ = coroutine; }
+    void await_resume() const noexcept {}
+
+   private:
+    std::coroutine_handle<>& waiter_;
+  };
+  EventLoop loop;
+  int alive = 0;
+  int heard = 0;
+  std::coroutine_handle<> waiter;
+  const auto child = [&]() -> Task<> {
+    const Alive guard(alive);
+    co_await Event(waiter);
+  };
+  const auto parent = [&]() -> Task<> {
+    const Alive guard(alive);
+    co_await child();
+    ++heard;
+  };
+  const auto program = [&]() -> Task<> {
+    for (const bool join : {false, true}) {
+      Scope scope;
+      scope.spawn(parent());
+      waiter.resume();
+      if (join) static_cast<void>(co_await scope.join());
+    }
+    CHECK(alive == 0);
+    CHECK(heard == 1);
+    static_cast<void>(co_await sleep(1us));
+  };
+  REQUIRE(loop.run(program()));
+  CHECK(heard == 1);
 }

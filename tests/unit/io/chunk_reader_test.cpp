@@ -63,9 +63,11 @@ TEST_CASE("no chunk ends inside a character that the stream goes on with") {
     }
   }
   for (std::size_t limit = 1; limit < 8; ++limit) {
-    const Outcome outcome = read_fed<Reader>({text + text + text}, ChunkReaderOptions{.max_chunk = limit, .whole_utf8 = true});
+    const Outcome outcome =
+        read_fed<Reader>({text + text + text}, ChunkReaderOptions{.max_chunk = limit, .whole_utf8 = true});
     CHECK(joined(outcome) == text + text + text);
-    for (const auto& chunk : outcome.records) CHECK((is_utf8(chunk) && chunk.size() <= std::max<std::size_t>(limit, 4)));
+    for (const auto& chunk : outcome.records)
+      CHECK((is_utf8(chunk) && chunk.size() <= std::max<std::size_t>(limit, 4)));
   }
 }
 
@@ -101,7 +103,8 @@ TEST_CASE("random bytes come through whole, in whatever cuts, undisturbed by can
     std::mt19937 random(seed);
     std::string bytes(random() % 200, '\0');
     for (char& c : bytes) c = static_cast<char>(random() % 2 == 0 ? random() : 0x80 + random() % 0x80);
-    const Outcome outcome = read_fed<Reader>(randomly_chunked(bytes, random, 9), ChunkReaderOptions{.max_chunk = 4 + random() % 9, .whole_utf8 = true});
+    const Outcome outcome = read_fed<Reader>(randomly_chunked(bytes, random, 9),
+                                             ChunkReaderOptions{.max_chunk = 4 + random() % 9, .whole_utf8 = true});
     CHECK((joined(outcome) == bytes));
   }
   const Chunks chunks{"a\xe2", "\x82", "\xac", "b", "\xf0\x9f", "\x98\x80"};

@@ -42,11 +42,25 @@ Outcome frames(std::vector<std::string> records, Error error = Error::end_of_str
 
 TEST_CASE("the prefix is on the wire as documented") {
   const auto read = [](const std::string& bytes, FrameOptions options) { return read_fed<Frames>({bytes}, options); };
-  CHECK(read({"\x02" "ab"}, {.prefix = LengthPrefix::one_byte}) == frames({"ab"}));
-  CHECK(read({"\x00\x02" "ab", 4}, {.prefix = LengthPrefix::two_bytes}) == frames({"ab"}));
-  CHECK(read({"\x02\x00" "ab", 4}, {.prefix = LengthPrefix::two_bytes, .order = std::endian::little}) == frames({"ab"}));
-  CHECK(read({"\x00\x00\x00\x02" "ab", 6}, {}) == frames({"ab"}));
-  CHECK(read({"\x02\x00\x00\x00" "ab", 6}, {.order = std::endian::little}) == frames({"ab"}));
+  CHECK(read({"\x02"
+              "ab"},
+             {.prefix = LengthPrefix::one_byte}) == frames({"ab"}));
+  CHECK(read({"\x00\x02"
+              "ab",
+              4},
+             {.prefix = LengthPrefix::two_bytes}) == frames({"ab"}));
+  CHECK(read({"\x02\x00"
+              "ab",
+              4},
+             {.prefix = LengthPrefix::two_bytes, .order = std::endian::little}) == frames({"ab"}));
+  CHECK(read({"\x00\x00\x00\x02"
+              "ab",
+              6},
+             {}) == frames({"ab"}));
+  CHECK(read({"\x02\x00\x00\x00"
+              "ab",
+              6},
+             {.order = std::endian::little}) == frames({"ab"}));
 }
 
 TEST_CASE("every chunking of a stream of frames gives the same frames") {
@@ -76,10 +90,12 @@ TEST_CASE("a length over the limit ends the reading for good, whatever the limit
   for (const auto prefix : prefixes) {
     for (const auto order : orders) {
       const FrameOptions options{.prefix = prefix, .order = order, .max_frame = 254};
-      for (const std::size_t length : {std::size_t{255}, std::size_t{0x7fffffff}, std::size_t{0x80000000}, std::size_t{0xffffffff}}) {
+      for (const std::size_t length :
+           {std::size_t{255}, std::size_t{0x7fffffff}, std::size_t{0x80000000}, std::size_t{0xffffffff}}) {
         // Cut to the prefix's width, -1 stays the largest number.
         const std::string bytes = framed({"ok"}, options) + prefix_of(length, options) + "xyz";
-        if (((length >> 8 * static_cast<std::size_t>(prefix)) != 0) && length != 0xffffffff && length != 0x7fffffff) continue;
+        if (((length >> 8 * static_cast<std::size_t>(prefix)) != 0) && length != 0xffffffff && length != 0x7fffffff)
+          continue;
         CHECK(read_fed<Frames>({bytes}, options) == frames({"ok"}, Error::too_long));
         CHECK(read_fed<Frames>(single_bytes(bytes), options) == frames({"ok"}, Error::too_long));
       }
@@ -123,14 +139,16 @@ TEST_CASE("long frames, in one piece and dribbling") {
     CHECK((read_fed<Frames>({bytes}, options) == expected));
     std::mt19937 random(static_cast<unsigned>(size));
     CHECK((read_fed<Frames>(randomly_chunked(bytes, random, 100), options) == expected));
-    CHECK_FALSE(first_difference<Frames>(randomly_chunked(bytes, random, size / 10 + 1), options, expected).has_value());
+    CHECK_FALSE(
+        first_difference<Frames>(randomly_chunked(bytes, random, size / 10 + 1), options, expected).has_value());
   }
 }
 
 TEST_CASE("random bytes never give more than what they say") {
   for (unsigned seed = 0; seed < 2000; ++seed) {
     std::mt19937 random(seed);
-    const FrameOptions options{.prefix = prefixes[random() % 3], .order = orders[random() % 2], .max_frame = random() % 300};
+    const FrameOptions options{
+        .prefix = prefixes[random() % 3], .order = orders[random() % 2], .max_frame = random() % 300};
     std::string bytes(random() % 1000, '\0');
     for (char& c : bytes) c = static_cast<char>(random() % (random() % 2 == 0 ? 256 : 3));
     const Outcome whole = read_fed<Frames>({bytes}, options);

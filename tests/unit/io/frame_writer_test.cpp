@@ -74,7 +74,9 @@ TEST_CASE("a second sender is told that it is busy, and disturbs nothing") {
     EventLoop loop;
     const auto result = loop.run([](MemoryStream& to, FrameWriter<MemoryStream>& frames) -> Task<Result<>> {
       Scope scope;
-      const auto first = [](FrameWriter<MemoryStream>& w) -> Task<Result<>> { co_return (co_await w.send("first")).error(); };
+      const auto first = [](FrameWriter<MemoryStream>& w) -> Task<Result<>> {
+        co_return (co_await w.send("first")).error();
+      };
       scope.spawn(first(frames));
       const auto second = co_await frames.send("second");
       CHECK(second.error() == Error::busy);

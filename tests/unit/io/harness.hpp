@@ -144,13 +144,13 @@ class OnLoop {
   std::optional<Scope> task_;
 };
 
-/// The same records, whatever happens between two chunks: nothing, a cancellation, a timeout, the destruction of the reading
-/// coroutine while it waits, or just when it has been told of a record. Returns the first outcome that differs.
+/// The same records, whatever happens between two chunks: nothing, a cancellation, a timeout, the destruction of the
+/// reading coroutine while it waits, or just when it has been told of a record. Returns the first outcome that differs.
 template <class Reader, class Options>
 std::optional<Outcome> first_difference(const Chunks& chunks, Options options, const Outcome& expected) {
   enum class Disturb { nothing, stop, time_out, destroy_waiting, destroy_finished };
-  for (const auto disturb : {Disturb::nothing, Disturb::stop, Disturb::time_out, Disturb::destroy_waiting,
-                             Disturb::destroy_finished}) {
+  for (const auto disturb :
+       {Disturb::nothing, Disturb::stop, Disturb::time_out, Disturb::destroy_waiting, Disturb::destroy_finished}) {
     OnLoop<Reader> reading(options);
     reading.start(1s);
     for (const auto& chunk : chunks) {

@@ -6,7 +6,9 @@
 #include <parley/net/socket_pair.hpp>
 
 #include "support/catch.hpp"
+#include "support/faults.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
 #include <sys/ioctl.h>
@@ -124,7 +126,9 @@ TEST_CASE("lines from a file, a socket and /dev/null") {
 TEST_CASE("lines from a terminal: each when it is finished, until Ctrl-D") {
   for (const bool waits : {false, true}) {
     const Ends terminal = make_terminal();
-    type_in(terminal.write, "one\ntwo\nthr\x7f" "x\n\x04");  // with a backspace
+    type_in(terminal.write,
+            "one\ntwo\nthr\x7f"
+            "x\n\x04");  // with a backspace
     CHECK(Keyboard(terminal.read.get()).is_terminal());
     (waits ? check_lines_waiting : check_lines)(terminal.read, {"one", "two", "thx"});
   }
@@ -133,12 +137,21 @@ TEST_CASE("lines from a terminal: each when it is finished, until Ctrl-D") {
 TEST_CASE("a terminal that has gone is the end of the stream") {
   for (const bool waits : {false, true}) {
     Ends terminal = make_terminal();
-    std::thread hangs_up([&] {
-      std::this_thread::yield();
-      terminal.write.close();
-    });
+    std::thread hangs_up([&] { terminal.write.close(); });
     (waits ? check_lines_waiting : check_lines)(terminal.read, {});
     hangs_up.join();
+  }
+  // Some ways of going are told as EIO, which of a file is an error like any other.
+  const Ends terminal = make_terminal();
+  const NativeHandle file = make_file("x\n");
+  for (const bool is_terminal : {true, false}) {
+    Keyboard keyboard((is_terminal ? terminal.read : file).get());
+    type_in(terminal.write, "x\n");
+    support::Faults faults;
+    faults.fail_call("read", 1, EIO);
+    const auto line = keyboard.line().wait();
+    CHECK(line.error() ==
+          (is_terminal ? make_error_code(Error::end_of_stream) : std::error_code(EIO, std::system_category())));
   }
 }
 
@@ -321,7 +334,7 @@ int background_job_of_terminal(const char* terminal_name, int hands) {
       char byte = 'w';
       if (::write(told_end, &byte, 1) != 1 || ::read(go_end, &byte, 1) != 1) co_return 11;
       const auto line = co_await keys.line().within(2s);
-      co_return line && *line == "for the job" ? 0 : 12;
+      co_return line&&* line == "for the job" ? 0 : 12;
     };
     const auto result = loop.run(read(keyboard, told[1], go[0]));
     ::_exit(result ? *result : 13);

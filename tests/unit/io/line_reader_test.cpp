@@ -110,7 +110,8 @@ TEST_CASE("a line over the limit is noticed before its end comes") {
 }
 
 TEST_CASE("every chunking of a stream gives the same lines") {
-  for (const std::string text : {"ab\r\n\ncd\r\nef", "\r\n\r\n\n\r\r\na", "abcd\r\nab\r\rc\n", "abc\r\nabcde\nab", "abc\r\nabc\r"}) {
+  for (const std::string text : {"ab\r\n\ncd\r\nef", "\r\n\r\n\n\r\r\na", "abcd\r\nab\r\rc\n", "abc\r\nabcde\nab",
+                                 "abc\r\nabc\r", "abcd\r", "\nabcd\r\r"}) {
     for (const bool strict : {false, true}) {
       const LineReaderOptions options{.max_line = 4, .require_final_newline = strict};
       for (std::size_t cuts = 0; cuts < std::size_t{1} << text.size(); ++cuts) {
@@ -140,7 +141,8 @@ TEST_CASE("random streams, cuts and limits give what the model gives") {
       text += random() % 4 == 0 ? "\r" : "";
       text += random() % 8 == 0 ? "" : "\n";
     }
-    const LineReaderOptions options{.max_line = 1 + random() % (2 * longest), .require_final_newline = random() % 2 == 0};
+    const LineReaderOptions options{.max_line = 1 + random() % (2 * longest),
+                                    .require_final_newline = random() % 2 == 0};
     const Outcome expected = model(text, options);
     const Chunks chunks = randomly_chunked(text, random, 1 + random() % (longest + 10));
     INFO("seed " << seed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <parley/io/memory_stream.hpp>
 
+#include <parley/core/event_loop.hpp>
 #include <parley/io/exact.hpp>
 #include <parley/io/line_reader.hpp>
 
@@ -37,34 +38,29 @@ TEST_CASE("what is fed is bounded") {
   CHECK(stream.feed("f").error() == Error::closed);
 }
 
-TEST_CASE("what is sent and not taken is bounded, and taking it lets the sender go on") {
+TEST_CASE("what is sent and not taken is bounded, and room lets the sender go on") {
   MemoryStream stream({.max_sent = 3});
-  std::thread peer([&] {
-    std::string got;
-    while (got.size() < 1000) {
-      got += stream.take_sent();
-      std::this_thread::yield();
-    }
-    CHECK(got == std::string(1000, 'x'));
-  });
+  CHECK(send_all(stream, "abcd").within(0s).wait().bytes() == 3);
+  CHECK(stream.take_sent() == "abc");
+  std::thread peer([&] { stream.set_max_sent(1000); });
   CHECK(send_all(stream, std::string(1000, 'x')).wait().value() == 1000);
   peer.join();
+  CHECK(stream.take_sent() == std::string(1000, 'x'));
 }
 
 TEST_CASE("feeding from another thread wakes a plain thread that waits") {
   MemoryStream stream;
   LineReader lines{stream};
   std::thread peer([&] {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 10000; ++i) {
       stream.feed("li").value();
-      while (!stream.receiver_waits() && stream.fed_bytes() != 0) std::this_thread::yield();
       stream.feed("ne\n").value();
     }
     stream.end();
   });
   int count = 0;
-  for (Result<std::string_view> line; (line = lines.next().wait()); ++count) CHECK(*line == "line");
-  CHECK(count == 1000);
+  for (Result<std::string_view> line; (line = lines.next().wait()) && *line == "line";) ++count;
+  CHECK(count == 10000);
   peer.join();
 }
 
@@ -81,32 +77,62 @@ TEST_CASE("errors that are asked for come after what was fed") {
   CHECK(send_all(stream, "x").wait().error() == std::errc::connection_reset);
 }
 
-TEST_CASE("shutdown ends what waits, as on a socket") {
+TEST_CASE("shutdown from another thread ends what waits, as on a socket") {
   MemoryStream stream({.max_sent = 0});
-  std::thread stopper([&] {
-    while (!stream.receiver_waits()) std::this_thread::yield();
-    CHECK(stream.shutdown(ShutdownWay::receive).has_value());
-    while (!stream.sender_waits()) std::this_thread::yield();
-    CHECK_FALSE(stream.send_was_shut_down());
-    CHECK(stream.shutdown(ShutdownWay::send).has_value());
-  });
+  std::thread first([&] { CHECK(stream.shutdown(ShutdownWay::receive).has_value()); });
   char byte[1];
-  CHECK(recv_exactly(stream, byte).wait().error() == Error::end_of_stream);
-  CHECK(send_all(stream, "x").wait().error() == std::errc::broken_pipe);
-  stopper.join();
+  const auto received = recv_exactly(stream, byte).wait();
+  first.join();
+  CHECK(received.error() == Error::end_of_stream);
+  CHECK_FALSE(stream.send_was_shut_down());
+  std::thread second([&] { CHECK(stream.shutdown(ShutdownWay::send).has_value()); });
+  const auto sent = send_all(stream, "x").wait();
+  second.join();
+  CHECK(sent.error() == std::errc::broken_pipe);
   CHECK(stream.send_was_shut_down());
 }
 
-TEST_CASE("a stop or a timeout leaves the stream to the next operation") {
+TEST_CASE("what waits on a loop is seen, woken, stopped and forgotten") {
   MemoryStream stream({.max_sent = 0});
+  EventLoop loop;
   StopSource stop;
-  std::thread stopper([&] {
-    while (!stream.receiver_waits()) std::this_thread::yield();
-    stop.request_stop();
-  });
+  std::error_code received = Error::busy;
+  std::error_code sent = Error::busy;
+  const auto receive = [&]() -> Task<> {
+    char byte[1];
+    received = (co_await recv_exactly(stream, byte).stop(stop.token())).error();
+  };
+  const auto send = [&]() -> Task<> { sent = (co_await send_all(stream, "x").stop(stop.token())).error(); };
+  Scope scope;
+  const auto start = [&] {
+    loop.post([&] {
+          scope.spawn(receive());
+          scope.spawn(send());
+        })
+        .value();
+    loop.turn().value();
+  };
+  start();
+  CHECK(stream.receiver_waits());
+  CHECK(stream.sender_waits());
+  stream.feed("a").value();
+  stream.set_max_sent(1);
+  loop.turn().value();
+  CHECK_FALSE(received);
+  CHECK_FALSE(sent);
+  start();
+  stop.request_stop();
+  loop.turn().value();
+  CHECK(received == Error::cancelled);
+  CHECK(sent == Error::cancelled);
+  CHECK_FALSE(stream.receiver_waits());
+  CHECK_FALSE(stream.sender_waits());
+}
+
+TEST_CASE("a timeout leaves the stream to the next operation") {
+  MemoryStream stream({.max_sent = 0});
   char byte[1];
-  CHECK(recv_exactly(stream, byte).stop(stop.token()).wait().error() == Error::cancelled);
-  stopper.join();
+  CHECK(recv_exactly(stream, byte).within(0s).wait().error() == Error::timed_out);
   CHECK_FALSE(stream.receiver_waits());
   CHECK(send_all(stream, "x").within(0s).wait().error() == Error::timed_out);
   CHECK_FALSE(stream.sender_waits());

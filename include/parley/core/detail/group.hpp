@@ -118,8 +118,8 @@ auto make_child(Awaitable&& awaitable) {
   return make_child(as_task(std::move(awaitable)));
 }
 
-/// The awaited operation: parked until the last child has finished. Where the first one decides, the others are told to stop
-/// then. A stop of the parent's reaches the operations among the children by itself and is passed on to the tasks.
+/// The awaited operation: parked until the last child has finished. Where the first one decides, the others are told to
+/// stop then. A stop of the parent's reaches the operations among the children by itself and is passed on to the tasks.
 class Group : public Operation {
  public:
   Group(std::size_t children, bool first_decides) noexcept

@@ -3,9 +3,9 @@
 
 // The part of an event loop that runs operations: waits, steps, timers and resumptions of one turn.
 //
-// A turn is: one wait for a bounded number of events, a step of each operation they concern, due timers, posted functions,
-// a bounded number of resumptions, then the end-of-turn hooks. No coroutine runs while events are being dealt with, so
-// that closing a socket never meets an event that is already in hand for it.
+// A turn is: one wait for a bounded number of events, a step of each operation they concern, due timers, posted
+// functions, a bounded number of resumptions, then the end-of-turn hooks. No coroutine runs while events are being
+// dealt with, so that closing a socket never meets an event that is already in hand for it.
 
 #include <parley/core/detail/descriptor.hpp>
 #include <parley/core/detail/posted.hpp>
@@ -80,7 +80,9 @@ class LoopDriver : public Driver {
     return {};
   }
 
-  bool has_work() noexcept { return !ready_.empty() || !yielding_.empty() || !hooks_.empty() || !posted_.empty() || !inbox_empty(); }
+  bool has_work() noexcept {
+    return !ready_.empty() || !yielding_.empty() || !hooks_.empty() || !posted_.empty() || !inbox_empty();
+  }
 
   Duration time_to_wait(Duration max_wait) noexcept {
     if (has_work()) return Duration::zero();
@@ -195,7 +197,8 @@ class LoopDriver : public Driver {
     }
   }
 
-  // Tasks that have finished leave what follows them here, so that nothing is resumed from inside a finishing coroutine.
+  // Tasks that have finished leave what follows them here, so that nothing is resumed from inside a finishing
+  // coroutine.
   void run_next_ones() {
     while (next_.continuation) {
       const Next next = std::exchange(next_, {});

@@ -95,8 +95,8 @@ class Operation : public ListLink, public platform::Request {
   std::int16_t status_ = 0;
   std::atomic<Place> place_ = Place::none;
   bool writes_ : 1;
-  bool owns_stop_ : 1;    // stop_ was given by stop() and is counted; otherwise it is borrowed from the promise
-  bool shields_stop_ : 1; // stop() was called, so that nothing is inherited
+  bool owns_stop_ : 1;     // stop_ was given by stop() and is counted; otherwise it is borrowed from the promise
+  bool shields_stop_ : 1;  // stop() was called, so that nothing is inherited
   bool in_flight_ : 1;
   bool holds_slot_ : 1;  // the poller has it
 };
@@ -117,9 +117,9 @@ class Driver {
   static void wake_parked(Operation& operation) noexcept;
   /// Puts an operation that is in no list into the inbox. From any thread.
   void post(Operation& operation) noexcept;
-  /// Takes over an operation that was not started: its first step is made on this driver's thread. From any thread; once it
-  /// returns true the operation may be gone. False, and nothing was done: the stop was requested. One that was taken over
-  /// before is in the inbox when the driver sees the request.
+  /// Takes over an operation that was not started: its first step is made on this driver's thread. From any thread;
+  /// once it returns true the operation may be gone. False, and nothing was done: the stop was requested. One that was
+  /// taken over before is in the inbox when the driver sees the request.
   bool adopt(Operation& operation, const StopState& unless) noexcept;
   /// Ends the driver's wait. From any thread.
   virtual void wake() noexcept = 0;
@@ -134,6 +134,11 @@ class Driver {
 
   /// Has the driver run this as soon as the coroutine that is running now has suspended. False when it cannot.
   bool run_next(Continuation continuation, TaskPromise& finished) noexcept;
+  /// What run_next() was told of a task that is being destroyed is not run. On the driver's thread.
+  static void drop_next(const TaskPromise& finished) noexcept {
+    Driver* driver = current();
+    if (driver != nullptr && driver->next_.finished == &finished) driver->next_ = {};
+  }
 
  protected:
   friend class Operation;
@@ -252,7 +257,8 @@ inline bool Driver::enlist_for_stop(Operation& operation) noexcept {
 inline bool StopState::request() noexcept {
   const std::lock_guard lock(lock_);
   if (requested_.exchange(true, std::memory_order_acq_rel)) return false;
-  // Its place stays stop_list until post() has changed it: an operation that ends meanwhile then waits for the lock above.
+  // Its place stays stop_list until post() has changed it: an operation that ends meanwhile then waits for the lock
+  // above.
   while (Operation* operation = waiting_.pop_front()) operation->driver_->post(*operation);
   return true;
 }

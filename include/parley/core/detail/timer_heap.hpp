@@ -4,8 +4,8 @@
 // Operations by the time at which they must be looked at: a heap of four children a node, in one vector.
 //
 // Four, because the children of a node then share a cache line, and the tree is half as deep as a binary one. Each
-// operation knows its index, so that leaving costs O(log n) too; the typical timeout, later than all others and cancelled
-// soon, costs O(1) either way.
+// operation knows its index, so that leaving costs O(log n) too; the typical timeout, later than all others and
+// cancelled soon, costs O(1) either way.
 
 #include <parley/core/detail/operation_base.hpp>
 

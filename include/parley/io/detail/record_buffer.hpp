@@ -4,8 +4,8 @@
 // The bytes that a reader of records has received and not yet delivered.
 //
 // There is no memory while there are no bytes. What arrives goes into a buffer of the driver's pool. A record that does
-// not fit in there gets a block of its own, as large as its reader says. A reader that waits inside a short record keeps
-// what has arrived in a small block instead, at most four times its size, so that many who dribble hold little.
+// not fit in there gets a block of its own, as large as its reader says. A reader that waits inside a short record
+// keeps what has arrived in a small block instead, at most four times its size, so that many who dribble hold little.
 
 #include <parley/core/bytes.hpp>
 #include <parley/core/detail/operation_base.hpp>
@@ -47,8 +47,8 @@ class RecordBuffer {
 
   void drop(Driver& driver) noexcept { release_block(&driver); }
 
-  /// Receives once, at most `limit` bytes. When the room is used up, the block grows to `grown` bytes, unless making room
-  /// at its front will do. Keeps no more memory than needed where it has to wait.
+  /// Receives once, at most `limit` bytes. When the room is used up, the block grows to `grown` bytes, unless making
+  /// room at its front will do. Keeps no more memory than needed where it has to wait.
   template <class Stream>
   Step fill(Stream& stream, Operation& operation, std::size_t grown, std::size_t limit, std::size_t& count) {
     if (!make_room(operation.driver(), grown)) {
@@ -83,8 +83,8 @@ class RecordBuffer {
     return true;
   }
 
-  // About to wait. Only buffers of the pool are exchanged for smaller ones. The new block has room for as much again, so
-  // that all these copies together move each byte a bounded number of times.
+  // About to wait. Only buffers of the pool are exchanged for smaller ones. The new block has room for as much again,
+  // so that all these copies together move each byte a bounded number of times.
   void settle(Driver& driver) noexcept {
     if (empty()) return release_block(&driver);
     const auto used = static_cast<std::uint32_t>(size());

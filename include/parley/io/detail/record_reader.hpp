@@ -86,8 +86,7 @@ class RecordReader {
         return Step::done;
       }
       std::size_t count = 0;
-      const Step step =
-          buffer_.fill(*stream_, operation, format_.grown(buffer_), format_.read_limit(buffer_), count);
+      const Step step = buffer_.fill(*stream_, operation, format_.grown(buffer_), format_.read_limit(buffer_), count);
       if (step != Step::done || operation.error()) return step;
       if (count == 0) state_ = State::ended;
     }

@@ -17,8 +17,8 @@ constexpr std::size_t utf8_sequence_size(unsigned byte) noexcept {
   return 1;
 }
 
-/// How many of the bytes come before a sequence that has begun at the end and is not complete. At most 3 are held back; what is
-/// not UTF-8 is not held back longer than it may become so.
+/// How many of the bytes come before a sequence that has begun at the end and is not complete. At most 3 are held back;
+/// what is not UTF-8 is not held back longer than it may become so.
 inline std::size_t utf8_whole(const std::byte* data, std::size_t size) noexcept {
   for (std::size_t back = 1; back <= 3 && back <= size; ++back) {
     const auto byte = std::to_integer<unsigned>(data[size - back]);

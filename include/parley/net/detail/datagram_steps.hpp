@@ -29,8 +29,8 @@ class SendToSteps {
   Step step(Operation& operation) noexcept {
     Step step{};
     if (!may_try(operation, direction, step)) return step;
-    const auto outcome = platform::send_to(operation.pollable->handle.get(), data_, size_, to_->native_data(),
-                                           to_->native_size());
+    const auto outcome =
+        platform::send_to(operation.pollable->handle.get(), data_, size_, to_->native_data(), to_->native_size());
     if (outcome.error == 0) size_ = outcome.count;
     return conclude(operation, direction, outcome.error);
   }
@@ -113,8 +113,8 @@ class ConnectSteps {
   bool started_ = false;
 };
 
-/// Accepts one connection. What concerns only the peer that gave up is retried at once; without descriptors or memory it
-/// tries again after a pause, so that neither a busy loop nor a deaf listener comes of it.
+/// Accepts one connection. What concerns only the peer that gave up is retried at once; without descriptors or memory
+/// it tries again after a pause, so that neither a busy loop nor a deaf listener comes of it.
 class AcceptRetry {
  public:
   template <class Take>
@@ -124,7 +124,8 @@ class AcceptRetry {
       if (!may_try(operation, Direction::read, step)) return step;
       Address ignored;
       Address& address = from != nullptr ? *from : ignored;
-      auto outcome = platform::accept(operation.pollable->handle.get(), address.native_buffer(), Address::native_capacity);
+      auto outcome =
+          platform::accept(operation.pollable->handle.get(), address.native_buffer(), Address::native_capacity);
       if (outcome.error == 0) {
         address.set_native_size(outcome.address_size);
         take(std::move(outcome.handle), operation.pollable->stream);

@@ -3,8 +3,8 @@
 
 // The state machines behind a socket's operations.
 //
-// The system call is tried first, unless the poller has said that it would be in vain. A short read or write of a stream
-// has emptied or filled the kernel's buffer, which saves the call that would only say so.
+// The system call is tried first, unless the poller has said that it would be in vain. A short read or write of a
+// stream has emptied or filled the kernel's buffer, which saves the call that would only say so.
 
 #include <parley/core/bytes.hpp>
 #include <parley/core/detail/descriptor.hpp>
@@ -162,9 +162,8 @@ class ReceiveExactlySteps {
   explicit ReceiveExactlySteps(MutableBytes buffer) noexcept : buffer_(buffer) {}
   Step step(Operation& operation) noexcept {
     if (operation.pollable == nullptr) return fail_closed(operation);
-    return receive_rest(operation, buffer_, moved_, [&](MutableBytes rest, std::size_t& count) {
-      return receive_some(operation, rest, count);
-    });
+    return receive_rest(operation, buffer_, moved_,
+                        [&](MutableBytes rest, std::size_t& count) { return receive_some(operation, rest, count); });
   }
   Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }
 
