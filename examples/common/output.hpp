@@ -12,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "standard_streams.hpp"
+
 namespace common {
 
 /// Writing to a pipe that nobody reads any more (`program | head -1`) then fails, instead of ending the program.
@@ -38,9 +40,12 @@ inline void print_error(std::string_view text) {
 
 /// Says what was tried and why it failed, as in "cannot listen on 127.0.0.1:8000: Address already in use", and returns
 /// the status to exit with: 1. After Ctrl-C operations end with Error::cancelled, which is no failure: then it is 0,
-/// and nothing is said.
+/// and no reason is given.
 inline int give_up(std::string_view attempt, std::error_code error) {
-  if (error == parley::Error::cancelled) return 0;
+  if (error == parley::Error::cancelled) {
+    end_line_of_ctrl_c();
+    return 0;
+  }
   print_error(std::string(attempt) + ": " + error.message());
   return 1;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A program may be started with its standard input or output closed (`program <&-`).
+// The descriptors that a program is started with: some may be closed (`program <&-`), some may be a terminal.
+
+#include <cstdio>
 
 #if __has_include(<unistd.h>)
 #include <fcntl.h>
@@ -17,6 +19,13 @@ inline void open_standard_streams() {
   // Each open() takes the lowest number that is free.
   for (int number = 0; number <= 2; ++number)
     if (::fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != number) return;
+#endif
+}
+
+/// After Ctrl-C a terminal shows "^C": ends that line, so that the shell's prompt gets one of its own.
+inline void end_line_of_ctrl_c() {
+#if __has_include(<unistd.h>)
+  if (::isatty(STDERR_FILENO) == 1) std::fputc('\n', stderr);
 #endif
 }
 

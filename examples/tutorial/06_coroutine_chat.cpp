@@ -101,7 +101,8 @@ Task<int> join(std::string host, std::uint16_t port, std::string name) {
   Result<std::string_view> line;
   while ((line = co_await lines.next()))
     if (!common::print_line(common::clean_text(*line))) co_return common::give_up_printing(errno);
-  if (line.error() == Error::end_of_stream) co_return 0;
+  if (line.error() == Error::end_of_stream)
+    co_return common::print_line("* disconnected") ? 0 : common::give_up_printing(errno);
   co_return common::give_up("lost the connection to " + common::endpoint(host, port), line.error());
 }
 

@@ -94,9 +94,14 @@ TEST_CASE("threaded_chat relays what arrives to all others, without waiting for 
 TEST_CASE("threaded_chat keeps characters whole and control characters out") {
   ThreadedChat server;
   Pair pair(server.port);
-  const std::string text = "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80!";
-  for (const char byte : text) pair.one.send({&byte, 1});
-  CHECK(pair.other.receive_until("!") == text);
+  for (const std::string character : {"\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+    for (std::size_t part = 1; part < character.size(); ++part) {
+      pair.one.send("a" + character.substr(0, part));
+      CHECK(pair.other.receive_until("a") == "a");  // so the part has been received too
+      pair.one.send(character.substr(part));
+      CHECK(pair.other.receive_until(character) == character);
+    }
+  }
   pair.one.send("\x1b[31mred\x1b]52;c;AAAA\x07 \xe2\x80\xae\x9b \xff.");
   CHECK(pair.other.receive_until(".") == "[31mred]52;c;AAAA \xef\xbf\xbd \xef\xbf\xbd.");
 }
@@ -147,7 +152,7 @@ TEST_CASE("threaded_chat ends at SIGTERM while clients talk") {
   const std::string text(1000, 'x');
   while (pair.one.try_send(text) && !pair.other.receive_until("x", milliseconds(100)).empty()) {
   }
-  CHECK(server.wait() == well);
+  CHECK(ending(server) == well);
   CHECK(server.errors().empty());
 }
 
@@ -155,8 +160,8 @@ TEST_CASE("threaded_chat lives with few descriptors") {
   Server server(in_shell("ulimit -n 20; exec \"$0\" \"$@\"", command("threaded_chat", {"--port", "0"})));
   std::vector<RawSocket> clients;
   for (int i = 0; i < 40; ++i) clients.push_back(RawSocket::connect(server.port));
-  clients[0].send("first.");
-  CHECK(clients[1].receive_until(".") == "first.");
+  clients[1].send("first.");  // clients are accepted in order
+  CHECK(clients[0].receive_until("first.") == "first.");
   const long before = processor_time(server.id());
   CHECK(clients.back().receive_until(".", milliseconds(500)).empty());  // nobody has accepted it
   CHECK(processor_time(server.id()) - before < 25);
@@ -304,7 +309,7 @@ TEST_CASE("coroutine_chat ends at SIGTERM while clients talk") {
   const std::string text = std::string(1000, 'x') + '\n';
   while (ann.try_send(text) && !ben.receive_until("\n", milliseconds(100)).empty()) {
   }
-  CHECK(server.wait() == well);
+  CHECK(ending(server) == well);
   CHECK(server.errors().empty());
 }
 
@@ -339,7 +344,7 @@ TEST_CASE("coroutine_chat: three people in processes of their own") {
   eve.write("half a ");
   eve.write("line\nand an end without newline");
   eve.close_input();
-  CHECK(eve.wait() == well);
+  CHECK(ending(eve) == well);
   for (Person* person : {&ann, &ben}) {
     CHECK(person->wait_for_line("Eve: half a line"));
     CHECK(person->wait_for_line("Eve: and an end without newline"));
@@ -347,8 +352,9 @@ TEST_CASE("coroutine_chat: three people in processes of their own") {
   }
   CHECK_FALSE(ann.has_output("Ann: "));
   server.send_signal(SIGTERM);
+  CHECK(ending_after(server, SIGTERM) == well);
   for (Process* process : {static_cast<Process*>(&ann), static_cast<Process*>(&ben), static_cast<Process*>(&server)}) {
-    CHECK(process->wait() == well);
+    CHECK(ending(*process) == well);
     CHECK(process->errors().empty());
   }
 }
@@ -378,9 +384,14 @@ TEST_CASE("coroutine_chat client on a terminal") {
   CHECK(
       ann.wait_for_line("Ben: [2J\xef\xbf\xbd"
                         "31mhi"));
-  SECTION("Ctrl-D") { ann.close_input(); }
-  SECTION("Ctrl-C") { ann.write("\x03"); }
-  CHECK(ann.wait() == well);
+  SECTION("Ctrl-D") {
+    ann.close_input();
+    CHECK(ending(ann) == well);
+  }
+  SECTION("Ctrl-C") {
+    ann.write("\x03");
+    CHECK(ending_after(ann, SIGINT) == well);
+  }
   CHECK(ben.receive_until("\n") == "* Ann left\n");
   CHECK(ann.output().find('\x1b') == std::string::npos);
 }
@@ -399,20 +410,32 @@ TEST_CASE("coroutine_chat client prints only text, whatever a server sends") {
                             "b"));
   SECTION("an end in the middle of a line") {
     server.close();
-    CHECK(process.wait() == well);
-    CHECK(process.output().ends_with("\nno newline\n"));
+    CHECK(ending(process) == well);
+    CHECK(process.output().ends_with("\nno newline\n* disconnected\n"));
   }
   SECTION("a line that never ends") {
     server.try_send(std::string(1 << 20, 'x'));
-    CHECK(process.wait() == failed);
+    CHECK(ending(process) == failed);
     CHECK(process.errors().find(": Longer than the limit\n") != std::string::npos);
   }
   SECTION("a reset") {
     server.reset();
-    CHECK(process.wait() == failed);
+    CHECK(ending(process) == failed);
     const std::string where = "127.0.0.1:" + std::to_string(listener.port());
     CHECK(process.errors() == "lost the connection to " + where + ": Connection reset by peer\n");
   }
+}
+
+TEST_CASE("coroutine_chat client prints what is under way when it leaves") {
+  RawSocket listener = RawSocket::listen();
+  Process process(client(listener.port(), "Ann"));
+  RawSocket server = listener.accept();
+  process.close_input();
+  CHECK(server.receive_to_end() == "Ann\n");
+  server.send("late\n");
+  server.close();
+  CHECK(ending(process) == well);
+  CHECK(process.output() == "late\n* disconnected\n");
 }
 
 TEST_CASE("coroutine_chat client leaves a server that does not answer its leaving") {
@@ -422,7 +445,7 @@ TEST_CASE("coroutine_chat client leaves a server that does not answer its leavin
   process.write("bye\n");
   process.close_input();
   CHECK(server.receive_to_end() == "Ann\nbye\n");
-  CHECK(process.wait() == well);  // after 5 s
+  CHECK(ending(process) == well);  // after 5 s
 }
 
 TEST_CASE("coroutine_chat client with closed streams") {
@@ -440,7 +463,7 @@ TEST_CASE("coroutine_chat client with closed streams") {
     while (ben.try_send("anybody there?\n") && ben.receive_until("* Ann left\n", milliseconds(20)).empty()) {
     }
     CHECK(shell.wait_for_error("cannot write to standard output: Broken pipe"));
-    CHECK(shell.wait() == well);  // head's status
+    CHECK(ending(shell) == well);  // head's status
   }
   SECTION("output that is full") {
     const Outcome outcome = run_to_end(in_shell("exec \"$0\" \"$@\" >/dev/full", client(server.port, "Ann")));

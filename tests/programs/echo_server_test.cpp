@@ -44,7 +44,7 @@ TEST_CASE("echo_server serves on beside clients that do not read, reset, or say 
   client.send("hello.");
   CHECK(client.receive_until(".") == "hello.");
   server.send_signal(SIGTERM);
-  CHECK(server.wait() == well);
+  CHECK(ending_after(server, SIGTERM) == well);
   CHECK(server.errors().empty());
   CHECK(client.ends());
 }

@@ -48,7 +48,7 @@ TEST_CASE("hello_tcp server serves on whatever a client does") {
   const RawSocket silent = RawSocket::connect(server.port);
   CHECK(RawSocket::connect(server.port).receive_to_end() == greeting);
   server.send_signal(SIGTERM);
-  CHECK(server.wait() == well);
+  CHECK(ending_after(server, SIGTERM) == well);
   CHECK(server.errors().empty());
 }
 
@@ -68,29 +68,29 @@ TEST_CASE("hello_tcp client prints what it receives at once, and closes") {
   RawSocket peer = original.accept();
   SECTION("the greeting") {
     peer.send(greeting);
-    CHECK(process.wait() == well);  // without waiting for the end of the stream
+    CHECK(ending(process) == well);  // without waiting for the end of the stream
     CHECK(process.output() == std::string(greeting) + "\n");
     CHECK(peer.receive_to_end().empty());  // it has sent nothing
   }
   SECTION("what does not belong on a terminal") {
     peer.send("\x1b[2Jh\xc3\xa9llo\x07\xff\n");
-    CHECK(process.wait() == well);
+    CHECK(ending(process) == well);
     CHECK(process.output() == "[2Jh\xc3\xa9llo\xef\xbf\xbd\n");
   }
   SECTION("at most 1024 bytes") {
     peer.send(std::string(5000, 'x'));
-    CHECK(process.wait() == well);
+    CHECK(ending(process) == well);
     CHECK(process.output() == std::string(1024, 'x') + "\n");
   }
   SECTION("nothing") {
     peer.close();
-    CHECK(process.wait() == failed);
+    CHECK(ending(process) == failed);
     CHECK(process.output().empty());
     CHECK(process.errors() == "cannot receive from 127.0.0.1:" + std::to_string(original.port()) + ": End of stream\n");
   }
   SECTION("a reset") {
     peer.reset();
-    CHECK(process.wait() == failed);
+    CHECK(ending(process) == failed);
     CHECK(process.errors().find(": Connection reset by peer\n") != std::string::npos);
   }
 }
@@ -123,7 +123,7 @@ TEST_CASE("hello_udp server does not mind a client that has gone") {
   client.send_to(server.port, "still there?");
   CHECK(client.receive_from().first == "Hello UDP Client");
   server.send_signal(SIGINT);
-  CHECK(server.wait() == well);
+  CHECK(ending_after(server, SIGINT) == well);
 }
 
 TEST_CASE("hello_udp client sends one datagram and prints the answer") {
@@ -134,7 +134,7 @@ TEST_CASE("hello_udp client sends one datagram and prints the answer") {
   RawSocket stranger = RawSocket::udp();
   stranger.send_to(from, "not from the one that was asked");
   original.send_to(from, "Hello UDP Client");
-  CHECK(process.wait() == well);
+  CHECK(ending(process) == well);
   CHECK(process.output() == "Hello UDP Client\n");
 }
 

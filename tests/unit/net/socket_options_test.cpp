@@ -49,8 +49,8 @@ struct Missing {
 };
 
 template <class... Options>
-constexpr bool all_trivial = (... &&
-                              (std::is_trivially_copyable_v<Options> && std::is_trivially_destructible_v<Options>));
+constexpr bool all_trivial =
+    (... && (std::is_trivially_copyable_v<Options> && std::is_trivially_destructible_v<Options>));
 // So that a temporary of one may stand in an expression with co_await.
 static_assert(all_trivial<NoDelay, KeepAlive, KeepAliveTimes, Linger, ReuseAddress, ReusePort, SendBufferSize,
                           ReceiveBufferSize, Ttl, V6Only, Broadcast, ErrorStatus, SocketType, AcceptsConnections>);
