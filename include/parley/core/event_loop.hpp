@@ -22,7 +22,8 @@ class EventLoop final : private detail::LoopDriver {
   explicit EventLoop(Options options = {}) : LoopDriver(options) {}
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
-  /// Destroys the detached tasks that still run. Sockets that belonged to the loop belong to none afterwards.
+  /// Destroys the detached tasks that still run; other coroutines suspended on the loop must have been destroyed
+  /// before. Sockets that belonged to the loop belong to none afterwards.
   ~EventLoop() {
     const Current current(*this);
     detached_.reset();
