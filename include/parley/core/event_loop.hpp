@@ -26,7 +26,8 @@ class EventLoop final : private detail::LoopDriver {
   /// before. Sockets that belonged to the loop belong to none afterwards.
   ~EventLoop() {
     const Current current(*this);
-    detached_.reset();
+    delete detached_.get();  // not reset(), which nulls the pointer first: destructors of tasks may detach() more
+    static_cast<void>(detached_.release());
   }
 
   /// The loop that runs on this thread, or null.

@@ -28,27 +28,28 @@ inline constexpr bool is_task<Task<T>> = true;
 template <class Loop>
 class MainProgram {
  public:
-  template <class T>
-  int run(Task<T> task) {
+  /// `start` makes the task; it outlives it.
+  template <class Start>
+  int run(Start& start) {
     platform::ignore_broken_pipes();
-    const auto status = loop_.run(conclude(std::move(task)));
+    const auto status = loop_.run(conclude(start));
     return status ? *status : failed(status.error());
   }
 
  private:
-  template <class T>
-  Task<int> conclude(Task<T> task) {
+  template <class Start>
+  Task<int> conclude(Start& start) {
     loop_.detached().spawn(stop_at_signal());
 #if PARLEY_HAS_EXCEPTIONS
     std::exception_ptr exception;
     try {
-      co_return co_await status_of(std::move(task));
+      co_return co_await status_of(start());
     } catch (...) {
       exception = std::current_exception();
     }
     co_return failed(exception);
 #else
-    co_return co_await status_of(std::move(task));
+    co_return co_await status_of(start());
 #endif
   }
 
@@ -131,10 +132,10 @@ class MainProgram {
 template <class Main>
 [[nodiscard]] int run(Main&& main) {
   if constexpr (detail::is_task<std::remove_cvref_t<Main>>) {
-    return detail::MainProgram<EventLoop>().run(std::forward<Main>(main));
+    auto task = [&main] { return std::move(main); };
+    return detail::MainProgram<EventLoop>().run(task);
   } else {
-    // The callable outlives the task, which may use what it captured.
-    return detail::MainProgram<EventLoop>().run(main());
+    return detail::MainProgram<EventLoop>().run(main);
   }
 }
 

@@ -325,3 +325,23 @@ TEST_CASE("a hundred thousand timers, most of them cancelled, cost no more than 
   CHECK(woken == 10'000);
   CHECK(cancelled == 90'000);
 }
+
+namespace {
+
+struct SpawnsAtItsEnd {
+  ~SpawnsAtItsEnd() { EventLoop::current()->detached().spawn(at_the_end()); }
+  static Task<> at_the_end() { co_return; }
+};
+
+}  // namespace
+
+TEST_CASE("a detached task that is destroyed with its loop may still spawn another") {
+  EventLoop loop;
+  const auto task = []() -> Task<> {
+    const SpawnsAtItsEnd spawns;
+    (void)co_await sleep(std::chrono::hours(1));
+  };
+  REQUIRE(loop.post([&] { loop.detached().spawn(task()); }));
+  REQUIRE(loop.turn());
+  CHECK(loop.detached().size() == 1);
+}

@@ -218,3 +218,12 @@ TEST_CASE("operations that finish at once let others in after a while", "[operat
   REQUIRE(loop.run(program()));
   CHECK(rounds > 0);
 }
+
+TEST_CASE("a timeout below zero tries once, as zero does") {
+  CHECK(sleep(1h).within(Duration::min()).wait().error() == Error::timed_out);
+  EventLoop loop;
+  const auto in_a_loop = []() -> Task<Result<>> {
+    co_return co_await sleep(std::chrono::hours(1)).within(Duration::min());
+  };
+  CHECK(loop.run(in_a_loop()).error() == Error::timed_out);
+}

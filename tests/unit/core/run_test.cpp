@@ -53,6 +53,20 @@ Task<> nothing() { co_return; }
 
 }  // namespace
 
+#if PARLEY_HAS_EXCEPTIONS
+TEST_CASE("a callable that throws before it returns a task ends as a task that throws", "[run]") {
+  const auto ended = in_process([] {
+    return parley::run([]() -> Task<> {
+      const Result<int> failed = Error::not_found;
+      static_cast<void>(failed.value());
+      return nothing();
+    });
+  });
+  CHECK(ended.status == 1);
+  CHECK(ended.errors.find("No such name or address") != std::string::npos);
+}
+#endif
+
 TEST_CASE("the exit status is what the task returns", "[run]") {
   CHECK(parley::run(nothing) == 0);
   CHECK(parley::run(nothing()) == 0);

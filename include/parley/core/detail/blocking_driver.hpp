@@ -21,6 +21,7 @@ class BlockingDriver final : public Driver {
     // It must exist before another thread can post the operation. Where it cannot be had, suspend() says so if needed.
     driver.waker_error_ = driver.waker_.open();
     driver.claimed_ = nullptr;
+    driver.stop_told_ = false;
     operation.start(&driver, nullptr);
     if (driver.claimed_ != nullptr) driver.claimed_->blocked(driver.claimed_direction_).store(false);
   }
@@ -51,7 +52,7 @@ class BlockingDriver final : public Driver {
   }
 
   Step wait_and_step(Operation& operation, Step wanted) noexcept {
-    if (!enlist_for_stop(operation)) return step(operation, Drive::stop);
+    if (!stop_told_ && !enlist_for_stop(operation)) return tell_to_stop(operation);
     if (waker_error_ != 0 && (wanted == Step::parked || operation.stop_state() != nullptr)) {
       return give_up(operation, waker_error_);
     }
@@ -64,7 +65,7 @@ class BlockingDriver final : public Driver {
     if (outcome.ready || pause_over || (posted && wanted == Step::parked)) {
       wanted = step(operation, Drive::advance);
     }
-    if (wanted != Step::done && stop_requested(operation)) return step(operation, Drive::stop);
+    if (wanted != Step::done && !stop_told_ && stop_requested(operation)) return tell_to_stop(operation);
     if (wanted != Step::done && deadline(operation) <= now().time_since_epoch().count()) {
       return step(operation, Drive::expire);
     }
@@ -79,6 +80,12 @@ class BlockingDriver final : public Driver {
     return platform::wait_for(polls ? operation.pollable->handle.get() : platform::invalid_socket,
                               wanted == Step::want_write ? platform::Direction::write : platform::Direction::read,
                               waker_.handle(), timeout);
+  }
+
+  // Once: a join passes the stop on and then waits for those who are to end.
+  Step tell_to_stop(Operation& operation) noexcept {
+    stop_told_ = true;
+    return step(operation, Drive::stop);
   }
 
   // The inbox holds this operation or nothing: only one runs at a time.
@@ -98,6 +105,7 @@ class BlockingDriver final : public Driver {
 
   platform::Waker waker_;
   int waker_error_ = 0;
+  bool stop_told_ = false;
   TimePoint pause_;
   Descriptor* claimed_ = nullptr;
   platform::Direction claimed_direction_ = platform::Direction::read;

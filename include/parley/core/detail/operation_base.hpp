@@ -64,7 +64,7 @@ class Operation : public ListLink, public platform::Request {
   }
 
   // For whoever starts it.
-  void set_timeout(Duration timeout) noexcept { deadline_ = timeout.count(); }
+  void set_timeout(Duration timeout) noexcept { deadline_ = timeout.count() < 0 ? 0 : timeout.count(); }
   void set_stop(StopState* state) noexcept;
   void set_continuation(Continuation next) noexcept { continuation_ = next; }
   StopState* stop_state() const noexcept { return stop_; }

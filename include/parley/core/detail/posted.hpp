@@ -16,7 +16,7 @@ namespace parley::inline PARLEY_ABI::detail {
 class PostedFunction {
  public:
   virtual ~PostedFunction() = default;
-  virtual void call() = 0;
+  virtual void call() noexcept = 0;
 };
 
 class PostedQueue {
@@ -27,7 +27,7 @@ class PostedQueue {
   Result<> push(Function&& function) {
     struct Holder final : PostedFunction {
       explicit Holder(Function&& f) : held(std::forward<Function>(f)) {}
-      void call() override { held(); }
+      void call() noexcept override { held(); }
       std::decay_t<Function> held;
     };
     auto holder = std::make_unique<Holder>(std::forward<Function>(function));
