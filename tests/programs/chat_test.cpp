@@ -156,6 +156,8 @@ TEST_CASE("threaded_chat ends at SIGTERM while clients talk") {
   CHECK(server.errors().empty());
 }
 
+// The undefined behaviour sanitizer opens a pipe for its checks of virtual calls, and takes its failure for a fault.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("threaded_chat lives with few descriptors") {
   Server server(in_shell("ulimit -n 20; exec \"$0\" \"$@\"", command("threaded_chat", {"--port", "0"})));
   std::vector<RawSocket> clients;
@@ -169,6 +171,7 @@ TEST_CASE("threaded_chat lives with few descriptors") {
   clients.back().send("last.");
   CHECK(clients[0].receive_until("last.") == "last.");
 }
+#endif
 
 // ---- coroutine_chat server
 // -------------------------------------------------------------------------------------------
@@ -313,6 +316,8 @@ TEST_CASE("coroutine_chat ends at SIGTERM while clients talk") {
   CHECK(server.errors().empty());
 }
 
+// The undefined behaviour sanitizer opens a pipe for its checks of virtual calls, and takes its failure for a fault.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("coroutine_chat lives with few descriptors") {
   Server server(in_shell("ulimit -n 16; exec \"$0\" \"$@\"", command("coroutine_chat", {"server", "--port", "0"})));
   std::vector<RawSocket> clients;
@@ -330,6 +335,7 @@ TEST_CASE("coroutine_chat lives with few descriptors") {
   clients.back().send("Eve\n");
   CHECK(clients[0].receive_until("* Eve joined\n").ends_with("* Eve joined\n"));
 }
+#endif
 
 // ---- coroutine_chat client
 // -------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class FrameWriter<Stream>::Steps {
     return step;
   }
   void leave(Operation& operation) noexcept {
-    writer_.sender_ = nullptr;
+    if (writer_.sender_ == &operation) writer_.sender_ = nullptr;
     detail::leave_stream(*writer_.stream_, operation);
   }
   Transferred result(Operation& operation) const noexcept { return Transferred(moved_, operation.error()); }

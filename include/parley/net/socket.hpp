@@ -63,7 +63,7 @@ class Socket {
   static Result<Socket> open(int family, int type, int protocol = 0) {
     auto opened = platform::open_socket(family, type, protocol);
     if (opened.error != 0) return system_error(opened.error);
-    return Socket(std::move(opened.handle), type == type::stream);
+    return Socket(std::move(opened.handle), type == type::stream && family != platform::family_unix);
   }
 
   /// Takes over a socket that was made elsewhere, and puts it into non-blocking mode. It is closed here on failure too.

@@ -209,12 +209,15 @@ inline OpenOutcome duplicate(NativeSocket handle) noexcept {
   return {NativeHandle(copy), copy < 0 ? errno : 0};
 }
 
-/// True for sockets that carry a stream of bytes, where a read that returns less than was asked for has emptied the
-/// buffer.
+/// True for sockets where a read that returns less than was asked for has emptied the buffer: streams, except Unix
+/// ones, whose reads also stop short behind passed descriptors.
 inline bool is_stream(NativeSocket socket) noexcept {
   int type = 0;
   ::socklen_t size = sizeof(type);
-  return ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+  if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) return false;
+  ::sockaddr address{};
+  size = sizeof(address);
+  return ::getsockname(socket, &address, &size) == 0 && address.sa_family != AF_UNIX;
 }
 
 /// True when a read would not block now. Needed for descriptors that must stay in blocking mode (a shared terminal).

@@ -140,7 +140,7 @@ TEST_CASE("an interrupted connect goes on in the background") {
 }
 
 TEST_CASE("streams are told from the rest") {
-  CHECK(is_stream(Pair().a()));
+  CHECK_FALSE(is_stream(Pair().a()));  // its reads also stop short behind passed descriptors
   CHECK_FALSE(is_stream(Pair(type_datagram).a()));
   CHECK_FALSE(is_stream(Pair(type_seqpacket).a()));
   int pipe[2];

@@ -58,9 +58,9 @@ inline Result<NativeAddress> parse_ip(std::string_view host, std::uint16_t port)
 
 inline Result<NativeAddress> checked_unix(UnixNameKind kind, std::string_view name) noexcept {
   if (name.empty()) return Error::malformed;
-  if (kind == UnixNameKind::path && name.find('\0') != std::string_view::npos) return Error::malformed;
   if (kind == UnixNameKind::abstract_name && !platform::has_abstract_unix_names) return Error::unsupported;
   if (name.size() > platform::unix_name_capacity) return Error::too_long;
+  if (kind == UnixNameKind::path && name.find('\0') != std::string_view::npos) return Error::malformed;
   return platform::make_unix(kind, name);
 }
 
