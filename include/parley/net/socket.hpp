@@ -8,9 +8,12 @@
 // are always in non-blocking mode and not inherited by child processes.
 //
 // Concurrency: one operation that reads and one that writes may be in flight; a second of the same direction gives
-// Error::busy. Threads:     a socket belongs to the first loop that awaits one of its operations; elsewhere it gives
-// Error::wrong_loop. One
-//              that no loop has used may be waited on by plain threads, a reader and a writer at a time.
+//              Error::busy.
+// Threads:     a socket belongs to the first loop that awaits one of its operations; elsewhere it gives
+//              Error::wrong_loop. One that no loop has used may be waited on by plain threads, a reader and a writer
+//              at a time.
+// Errors:      of every operation: Error::closed, busy, wrong_loop, no_loop, would_block_loop, timed_out, cancelled; and
+//              the system's own, such as std::errc::connection_reset, broken_pipe (never SIGPIPE), connection_refused.
 // Buffers:     are borrowed until the operation has completed.
 // Cancelling:  an operation that ends with timed_out or cancelled has moved no bytes, unless its result counts them.
 // close():     on the owner's thread; what is in flight completes with Error::cancelled. So does destroying the socket.
