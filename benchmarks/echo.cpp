@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Echo with parley: the README's echo server, a coroutine for each connection.
+// Echo with parley: the README's echo server without its timeout, which no rival has; a coroutine for each connection.
 
 #include "support/counting_malloc.hpp"
 #include "support/echo_scenario.hpp"
