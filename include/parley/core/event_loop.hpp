@@ -25,6 +25,7 @@ class EventLoop final : private detail::LoopDriver {
   /// Destroys the detached tasks that still run; other coroutines suspended on the loop must have been destroyed
   /// before. Sockets that belonged to the loop belong to none afterwards.
   ~EventLoop() {
+    { const std::lock_guard lock(stop_lock_); }  // whoever stopped it may still be inside stop()
     const Current current(*this);
     delete detached_.get();  // not reset(), which nulls the pointer first: destructors of tasks may detach() more
     static_cast<void>(detached_.release());
@@ -85,6 +86,7 @@ class EventLoop final : private detail::LoopDriver {
 
   /// Requests the loop to end. From any thread, also before it runs.
   void stop() noexcept {
+    const std::lock_guard lock(stop_lock_);
     stop_.request_stop();
     wake();
   }
@@ -96,9 +98,9 @@ class EventLoop final : private detail::LoopDriver {
   /// destroyed is not called.
   template <class Function>
   Result<> post(Function&& function) {
-    auto pushed = posted_.push(std::forward<Function>(function));
-    if (pushed && Driver::current() != this) wake();
-    return pushed;
+    return posted_.push(std::forward<Function>(function), [this] {
+      if (Driver::current() != this) wake();
+    });
   }
 
   /// Has the hook called at the end of this turn, once; armed again meanwhile, in the next. On the loop's thread. The
@@ -138,6 +140,7 @@ class EventLoop final : private detail::LoopDriver {
     bool done_ = false;
   };
 
+  std::mutex stop_lock_;
   StopSource stop_;
   std::unique_ptr<Scope> detached_ = std::make_unique<Scope>();
 };

@@ -12,6 +12,7 @@
 //
 // Completes:     once, on the loop (or thread) it was awaited on, after the system has let go of the caller's buffer.
 // within():      not finished in time gives Error::timed_out; 0 tries once. What was transferred first is the result.
+//                More than 292 years are no limit.
 // stop():        once the token's source requests a stop, Error::cancelled. In a Task the task's own token is inherited
 //                where none is given; stop({}) inherits nothing. Stopping is a request: bytes that were transferred
 //                win.
@@ -73,8 +74,9 @@ class [[nodiscard]] Adjusted {
   Adjusted(const Adjusted&) = delete;
   Adjusted& operator=(const Adjusted&) = delete;
 
-  Adjusted within(Duration timeout) && noexcept {
-    op_.set_timeout(timeout);
+  template <class Rep, class Period>
+  Adjusted within(std::chrono::duration<Rep, Period> timeout) && noexcept {
+    op_.set_timeout(to_duration(timeout));
     return Adjusted(op_);
   }
   Adjusted stop(const StopToken& token) && noexcept {
@@ -109,8 +111,9 @@ class [[nodiscard]] StepOperation : public Operation {
   // Before the steps are gone, since abandoning may step.
   ~StepOperation() { abandon(); }
 
-  Adjusted<StepOperation> within(Duration timeout) && noexcept {
-    set_timeout(timeout);
+  template <class Rep, class Period>
+  Adjusted<StepOperation> within(std::chrono::duration<Rep, Period> timeout) && noexcept {
+    set_timeout(to_duration(timeout));
     return Adjusted<StepOperation>(*this);
   }
   Adjusted<StepOperation> stop(const StopToken& token) && noexcept {

@@ -59,9 +59,7 @@ class SleepSteps {
 /// Duration::max().
 template <class Rep, class Period>
 [[nodiscard]] auto sleep(std::chrono::duration<Rep, Period> duration) noexcept {
-  using Seconds = std::chrono::duration<double>;
-  const bool countable = Seconds(duration) < Seconds(Duration::max());
-  return sleep(countable ? std::chrono::ceil<Duration>(duration) : Duration::max());
+  return sleep(to_duration(duration));
 }
 
 /// The same, until a time on the loop's clock (the steady clock in wait()).

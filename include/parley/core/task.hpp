@@ -10,6 +10,8 @@
 
 #include <parley/core/detail/operation_base.hpp>
 #include <parley/core/stop.hpp>
+#include <parley/platform/thread.hpp>
+#include <parley/platform/thread_number.hpp>
 
 #include <coroutine>
 #include <exception>
@@ -37,9 +39,7 @@ class TaskPromise : public ListLink {
     // Not inlined: another thread may destroy the frame while this runs (LLVM issues 56301 and 65018).
     template <class Promise>
     PARLEY_NOINLINE void await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      TaskPromise& promise = self.promise();
-      // Whoever comes second of the starter and the finisher lets the parent go on.
-      if (promise.state_.exchange(State::finished, std::memory_order_acq_rel) == State::suspended) promise.deliver();
+      self.promise().finish();
     }
     void await_resume() const noexcept {}
   };
@@ -65,6 +65,7 @@ class TaskPromise : public ListLink {
   /// finished. False when it has finished already; the continuation is then not run.
   bool start(Continuation next) {
     continuation_ = next;
+    begun_on_ = platform::thread_number();
     handle().resume();
     return state_.exchange(State::suspended, std::memory_order_acq_rel) != State::finished;
   }
@@ -87,6 +88,18 @@ class TaskPromise : public ListLink {
  private:
   enum class State : std::uint8_t { starting, suspended, finished, delivering };
 
+  // Whoever comes second of the starter and the finisher lets the parent go on.
+  void finish() noexcept {
+    if (platform::thread_number() != begun_on_) wait_for_starter();
+    if (state_.exchange(State::finished, std::memory_order_acq_rel) == State::suspended) deliver();
+  }
+
+  // The parent goes on where the task has ended, so the starter must have come out of start(). It is on its way: the
+  // coroutine has left its thread, and nothing but returns are in between.
+  void wait_for_starter() noexcept {
+    while (state_.load(std::memory_order_acquire) == State::starting) platform::yield_thread();
+  }
+
   void deliver() noexcept {
     Driver* driver = Driver::current();
     if (driver == nullptr || !driver->run_next(continuation_, *this)) return continuation_.run(*this);
@@ -99,6 +112,7 @@ class TaskPromise : public ListLink {
 #if PARLEY_HAS_EXCEPTIONS
   std::exception_ptr exception_;
 #endif
+  std::uint32_t begun_on_ = 0;  // the number of the thread
   std::atomic<State> state_ = State::starting;
   bool has_stop_ = false;
 };

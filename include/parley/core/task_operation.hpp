@@ -27,8 +27,9 @@ class [[nodiscard]] TaskOperation : public detail::Operation, private detail::Co
     task_.promise().set_stop_token(source_.token());
   }
 
-  Adjusted<TaskOperation> within(Duration timeout) && noexcept {
-    set_timeout(timeout);
+  template <class Rep, class Period>
+  Adjusted<TaskOperation> within(std::chrono::duration<Rep, Period> timeout) && noexcept {
+    set_timeout(to_duration(timeout));
     return Adjusted<TaskOperation>(*this);
   }
   Adjusted<TaskOperation> stop(const StopToken& token) && noexcept {

@@ -10,7 +10,7 @@ namespace parley::inline PARLEY_ABI {
 /// Called once at the end of the turn in which it was armed by EventLoop::at_turn_end(). Destroying it disarms it.
 class TurnEndHook : public detail::ListLink {
  public:
-  virtual void turn_ended() = 0;
+  virtual void turn_ended() noexcept = 0;
 
  protected:
   ~TurnEndHook() { unlink(); }

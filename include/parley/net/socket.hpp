@@ -66,14 +66,14 @@ class Socket {
   static Result<Socket> open(int family, int type, int protocol = 0) {
     auto opened = platform::open_socket(family, type, protocol);
     if (opened.error != 0) return system_error(opened.error);
-    return Socket(std::move(opened.handle), type == type::stream && family != platform::family_unix);
+    return own(std::move(opened.handle), type == type::stream && family != platform::family_unix);
   }
 
   /// Takes over a socket that was made elsewhere, and puts it into non-blocking mode. It is closed here on failure too.
   static Result<Socket> adopt(NativeSocket handle) {
     platform::NativeHandle owned(handle);
     if (const int error = platform::set_non_blocking(handle)) return system_error(error);
-    return Socket(std::move(owned), platform::is_stream(handle));
+    return own(std::move(owned), platform::is_stream(handle));
   }
 
   /// Resolves the name and connects to the first of its addresses that answers (RFC 8305). See net/connect.hpp, which
@@ -186,8 +186,12 @@ class Socket {
   detail::Descriptor* descriptor() const noexcept { return descriptor_.get(); }
 
  private:
-  Socket(platform::NativeHandle handle, bool stream)
-      : descriptor_(std::make_unique<detail::Descriptor>(std::move(handle), stream)) {}
+  static Result<Socket> own(platform::NativeHandle handle, bool stream) {
+    Socket socket;
+    socket.descriptor_.reset(new (std::nothrow) detail::Descriptor(std::move(handle), stream));
+    if (!socket.is_open()) return std::make_error_code(std::errc::not_enough_memory);
+    return socket;
+  }
 
   static std::error_code system_error(int error) noexcept { return {error, std::system_category()}; }
 
@@ -209,11 +213,7 @@ class Socket::AcceptSteps {
  public:
   static constexpr auto direction = platform::Direction::read;
   explicit AcceptSteps(Address* from) noexcept : from_(from) {}
-  Step step(Operation& operation) {
-    return detail::AcceptRetry::step(operation, from_, [this](platform::NativeHandle handle, bool stream) {
-      accepted_ = Socket(std::move(handle), stream);
-    });
-  }
+  Step step(Operation& operation) { return detail::AcceptRetry::step(operation, from_, accepted_.descriptor_); }
   Result<Socket> result(Operation& operation) {
     if (operation.error()) return operation.error();
     return std::move(accepted_);

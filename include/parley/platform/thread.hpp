@@ -6,6 +6,7 @@
 #include <parley/platform/config.hpp>
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <utility>
@@ -44,6 +45,9 @@ class Thread {
   ::pthread_t thread_{};
   bool started_ = false;
 };
+
+/// Lets other threads run.
+inline void yield_thread() noexcept { ::sched_yield(); }
 
 /// How many processors there are to run threads on; at least 1.
 inline unsigned processors() noexcept {

@@ -182,7 +182,7 @@ namespace {
 class CountingHook final : public TurnEndHook {
  public:
   CountingHook(EventLoop& loop, int again) : loop_(loop), again_(again) {}
-  void turn_ended() override {
+  void turn_ended() noexcept override {
     ++calls;
     if (again_-- > 0) loop_.at_turn_end(*this);
   }
@@ -222,7 +222,7 @@ TEST_CASE("a hook that is destroyed is not called, even from the hook before it"
   auto doomed = std::make_unique<CountingHook>(loop, 0);
   struct Destroyer final : TurnEndHook {
     explicit Destroyer(std::unique_ptr<CountingHook>& hook) : victim(hook) {}
-    void turn_ended() override { victim.reset(); }
+    void turn_ended() noexcept override { victim.reset(); }
     std::unique_ptr<CountingHook>& victim;
   };
   Destroyer destroyer(doomed);
@@ -238,7 +238,7 @@ TEST_CASE("hooks run after the coroutines of their turn", "[event_loop]") {
   std::vector<std::string> order;
   struct Noter final : TurnEndHook {
     explicit Noter(std::vector<std::string>& notes) : order(notes) {}
-    void turn_ended() override { order.emplace_back("hook"); }
+    void turn_ended() noexcept override { order.emplace_back("hook"); }
     std::vector<std::string>& order;
   };
   Noter hook(order);

@@ -107,10 +107,12 @@ TEST_CASE("who awaits a task that ends elsewhere goes on there", "[resume_on]") 
     co_return text->size();
   };
   const auto program = [&]() -> Task<> {
-    for (int i = 0; i < 2000; ++i) {
-      // The child may have ended there before its start has returned here: then this goes on here.
-      const auto size = co_await parent(i % 4 != 0);
+    for (int i = 0; i < 20000; ++i) {
+      // The child may end there before its start has returned here.
+      const bool hop = i % 4 != 0;
+      const auto size = co_await parent(hop);
       REQUIRE(size == 60);
+      REQUIRE(EventLoop::current() == (hop ? &there.loop() : &here));
       static_cast<void>(co_await resume_on(here));
     }
   };

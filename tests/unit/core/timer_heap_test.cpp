@@ -3,6 +3,7 @@
 
 #include <parley/core/detail/descriptor.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 #include <cstdint>
@@ -26,7 +27,7 @@ TEST_CASE("timers leave the heap in the order of their times", "[timer_heap]") {
   detail::TimerHeap heap;
   std::deque<Timer> timers(100);
   CHECK(heap.earliest() == INT64_MAX);
-  for (std::size_t i = 0; i < timers.size(); ++i) heap.set(timers[i], static_cast<std::int64_t>(i * 37 % 100));
+  for (std::size_t i = 0; i < timers.size(); ++i) REQUIRE(heap.set(timers[i], static_cast<std::int64_t>(i * 37 % 100)));
   CHECK(heap.earliest() == 0);
   for (std::int64_t time = 0; time < 100; ++time) {
     CHECK(heap.pop_due(time - 1) == nullptr);
@@ -40,7 +41,7 @@ TEST_CASE("removing a timer that is not in the heap does nothing", "[timer_heap]
   detail::TimerHeap heap;
   Timer inside;
   Timer outside;
-  heap.set(inside, 5);
+  REQUIRE(heap.set(inside, 5));
   heap.remove(outside);
   CHECK(heap.size() == 1);
   heap.remove(inside);
@@ -60,7 +61,7 @@ TEST_CASE("random sets, changes and removals agree with a model", "[timer_heap]"
         case 0:
         case 1: {
           const auto time = static_cast<std::int64_t>(random() % 1000);
-          heap.set(timer, time);
+          REQUIRE(heap.set(timer, time));
           model[&timer] = time;
           break;
         }
@@ -85,4 +86,23 @@ TEST_CASE("random sets, changes and removals agree with a model", "[timer_heap]"
     for (auto& timer : timers) heap.remove(timer);
     CHECK(heap.empty());
   }
+}
+
+TEST_CASE("a heap that cannot grow says so and stays as it is", "[timer_heap]") {
+  if (!support::allocations_are_counted()) return;
+  detail::TimerHeap heap;
+  std::deque<Timer> timers(1000);
+  std::size_t fit = 0;
+  REQUIRE(heap.set(timers[0], 1000));
+  {
+    const support::OutOfMemory none;
+    for (fit = 1; fit < timers.size(); ++fit) {
+      if (!heap.set(timers[fit], static_cast<std::int64_t>(1000 - fit))) break;
+    }
+  }
+  REQUIRE(fit < timers.size());
+  CHECK(heap.size() == fit);
+  CHECK(heap.set(timers[fit], 0));
+  CHECK(heap.pop_due(0) == &timers[fit]);
+  CHECK(heap.size() == fit);
 }

@@ -13,7 +13,7 @@ namespace {
 
 struct CountingHook final : TurnEndHook {
   explicit CountingHook(EventLoop& on, int again = 0) : loop(on), rearm(again) {}
-  void turn_ended() override {
+  void turn_ended() noexcept override {
     ++calls;
     if (rearm-- > 0) loop.at_turn_end(*this);
   }

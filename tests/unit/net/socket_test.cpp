@@ -747,3 +747,56 @@ TEST_CASE("sending and receiving allocate nothing") {
   }
   CHECK(support::allocations() == before);
 }
+
+// ---- No memory ----
+
+TEST_CASE("text that there is no memory for is not lost") {
+  if (!support::allocations_are_counted()) return;
+  auto [a, b] = tcp_pair();
+  REQUIRE(b.send_all("hello").wait());
+  for (std::size_t n = 1; n <= 2; ++n) {
+    auto op = a.recv_text(1000);
+    const auto got = [&] {
+      const support::OutOfMemory none(n);
+      return std::move(op).wait();
+    }();
+    CHECK(got.error() == std::errc::not_enough_memory);
+  }
+  const auto got = a.recv_text(1000).wait();
+  REQUIRE(got);
+  CHECK(*got == "hello");
+  CHECK(got->capacity() < 100);
+}
+
+TEST_CASE("a connection that there is no memory for waits until there is") {
+  if (!support::allocations_are_counted()) return;
+  auto listener = TcpListener::bind(Address::loopback_v4(0)).value();
+  auto client = Socket::open(family::ipv4, type::stream).value();
+  REQUIRE(client.connect(listener.local_address().value()).wait());
+  const auto without = [&] {
+    const support::OutOfMemory none;
+    return listener.accept().within(0ms).wait().error();
+  }();
+  CHECK(without == Error::timed_out);
+  CHECK(listener.accept().wait());
+}
+
+TEST_CASE("a timeout that there is no memory for fails the operation") {
+  if (!support::allocations_are_counted()) return;
+  auto [a, b] = tcp_pair();
+  std::error_code without;
+  std::size_t with = 0;
+  const auto program = [&, &x = a, &y = b]() -> Task<> {
+    char buffer[10];
+    {
+      const support::OutOfMemory none;
+      const auto got = co_await x.recv(buffer).within(1h);
+      without = got.error();
+    }
+    static_cast<void>(co_await y.send("abc"));
+    with = *co_await x.recv(buffer).within(1h);
+  };
+  run(program());
+  CHECK(without == std::errc::not_enough_memory);
+  CHECK(with == 3);
+}

@@ -7,6 +7,7 @@
 #include <ratio>
 
 using namespace parley;
+using namespace std::chrono_literals;
 
 static_assert(Clock::is_steady);
 static_assert(std::is_same_v<Duration::period, std::nano>);
@@ -19,4 +20,16 @@ TEST_CASE("the clock does not go back") {
     REQUIRE(now >= last);
     last = now;
   }
+}
+
+TEST_CASE("any unit of time becomes a Duration, and no more than that can count") {
+  using namespace std::chrono;
+  CHECK(to_duration(2s) == Duration(2'000'000'000));
+  CHECK(to_duration(duration<double>(1.5e-9)) == Duration(2));
+  CHECK(to_duration(hours(24 * 365 * 292)) == hours(24 * 365 * 292));
+  CHECK(to_duration(hours(24 * 365 * 300)) == Duration::max());
+  CHECK(to_duration(hours::max()) == Duration::max());
+  CHECK(to_duration(hours::min()) == Duration::min());
+  CHECK(to_duration(Duration::max()) == Duration::max());
+  CHECK(to_duration(Duration(-1)) == Duration(-1));
 }

@@ -15,6 +15,7 @@
 #include <parley/core/turn_end_hook.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <memory>
 #include <utility>
 
@@ -129,20 +130,26 @@ class LoopDriver : public Driver {
     }
   }
 
-  // False: the poller refused, and the operation has failed.
+  // False: there is no memory or the poller refused, and the operation has failed.
   bool arm(Operation& operation, Step wanted) noexcept {
+    // A parked operation would neither reserve its descriptor nor hear of its being closed.
+    assert(wanted != Step::parked || operation.pollable == nullptr);
     std::int64_t due = deadline(operation);
     if (wanted == Step::paused) due = std::min<std::int64_t>(due, pause_until_.time_since_epoch().count());
-    if (due != no_deadline) timers_.set(operation, due);
+    if (due != no_deadline && !timers_.set(operation, due)) {
+      return give_up(operation, static_cast<int>(std::errc::not_enough_memory));
+    }
     if (wanted == Step::parked || operation.pollable == nullptr) return true;
     // A pause waits for the descriptor too, which keeps its direction reserved and does no harm.
-    if (const int error = poller_->submit(operation, direction(operation))) {
-      step(operation, Drive::abandon);
-      operation.fail(error);
-      return false;
-    }
+    if (const int error = poller_->submit(operation, direction(operation))) return give_up(operation, error);
     set_holds_slot(operation, true);
     return true;
+  }
+
+  static bool give_up(Operation& operation, int error) noexcept {
+    step(operation, Drive::abandon);
+    operation.fail(error);
+    return false;
   }
 
   void interrupt(Operation& operation, Drive how) noexcept {

@@ -23,8 +23,9 @@ class PostedQueue {
  public:
   explicit PostedQueue(std::size_t capacity) noexcept : capacity_(capacity) {}
 
-  template <class Function>
-  Result<> push(Function&& function) {
+  /// Calls `wake` before anybody can run the function: once it has run, the loop may be gone.
+  template <class Function, class Wake>
+  Result<> push(Function&& function, Wake wake) {
     struct Holder final : PostedFunction {
       explicit Holder(Function&& f) : held(std::forward<Function>(f)) {}
       void call() noexcept override { held(); }
@@ -34,6 +35,7 @@ class PostedQueue {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= capacity_) return Error::queue_full;
     waiting_.push_back(std::move(holder));
+    wake();
     return {};
   }
 

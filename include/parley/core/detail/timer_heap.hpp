@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Operations by the time at which they must be looked at: a heap of four children a node, in one vector.
+// Operations by the time at which they must be looked at: a heap of four children a node, in one array.
 //
 // Four, because the children of a node then share a cache line, and the tree is half as deep as a binary one. Each
 // operation knows its index, so that leaving costs O(log n) too; the typical timeout, later than all others and
@@ -10,40 +10,45 @@
 #include <parley/core/detail/operation_base.hpp>
 
 #include <cstddef>
-#include <vector>
+#include <cstdlib>
 
 namespace parley::inline PARLEY_ABI::detail {
 
 class TimerHeap {
  public:
-  bool empty() const noexcept { return entries_.empty(); }
-  std::size_t size() const noexcept { return entries_.size(); }
-  std::int64_t earliest() const noexcept { return entries_.empty() ? INT64_MAX : entries_.front().time; }
+  TimerHeap() noexcept = default;
+  TimerHeap(const TimerHeap&) = delete;
+  TimerHeap& operator=(const TimerHeap&) = delete;
+  ~TimerHeap() { std::free(entries_); }
 
-  /// Adds the operation, or changes its time.
-  void set(Operation& operation, std::int64_t time) {
-    if (operation.timer_ == Operation::no_timer) {
-      entries_.push_back({time, &operation});
-      operation.timer_ = static_cast<std::uint32_t>(entries_.size() - 1);
-      up(entries_.size() - 1);
-    } else {
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
+  std::int64_t earliest() const noexcept { return empty() ? INT64_MAX : entries_[0].time; }
+
+  /// Adds the operation, or changes its time. False where memory has run out; nothing has changed then.
+  [[nodiscard]] bool set(Operation& operation, std::int64_t time) noexcept {
+    if (operation.timer_ != Operation::no_timer) {
       replace(operation.timer_, {time, &operation});
+      return true;
     }
+    if (size_ == capacity_ && !grow()) return false;
+    place(size_, {time, &operation});
+    up(size_++);
+    return true;
   }
 
   void remove(Operation& operation) noexcept {
     if (operation.timer_ == Operation::no_timer) return;
     const std::size_t index = operation.timer_;
     operation.timer_ = Operation::no_timer;
-    const Entry last = entries_.back();
-    entries_.pop_back();
-    if (index < entries_.size()) replace(index, last);
+    const Entry last = entries_[--size_];
+    if (index < size_) replace(index, last);
   }
 
   /// The operation whose time comes first, if that is now or before; it leaves the heap.
   Operation* pop_due(std::int64_t now) noexcept {
-    if (entries_.empty() || earliest() > now) return nullptr;
-    Operation* operation = entries_.front().operation;
+    if (empty() || earliest() > now) return nullptr;
+    Operation* operation = entries_[0].operation;
     remove(*operation);
     return operation;
   }
@@ -54,6 +59,16 @@ class TimerHeap {
     Operation* operation;
   };
   static constexpr std::size_t fan_out = 4;
+
+  // Not a vector, since in operations memory that has run out is an error like any other.
+  bool grow() noexcept {
+    const std::size_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
+    void* const larger = std::realloc(static_cast<void*>(entries_), capacity * sizeof(Entry));
+    if (larger == nullptr) return false;
+    entries_ = static_cast<Entry*>(larger);
+    capacity_ = capacity;
+    return true;
+  }
 
   void place(std::size_t index, Entry entry) noexcept {
     entries_[index] = entry;
@@ -81,9 +96,9 @@ class TimerHeap {
     const Entry entry = entries_[index];
     for (;;) {
       const std::size_t first = index * fan_out + 1;
-      if (first >= entries_.size()) break;
+      if (first >= size_) break;
       std::size_t least = first;
-      for (std::size_t child = first + 1; child < first + fan_out && child < entries_.size(); ++child) {
+      for (std::size_t child = first + 1; child < first + fan_out && child < size_; ++child) {
         if (entries_[child].time < entries_[least].time) least = child;
       }
       if (entries_[least].time >= entry.time) break;
@@ -93,7 +108,9 @@ class TimerHeap {
     place(index, entry);
   }
 
-  std::vector<Entry> entries_;
+  Entry* entries_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <new>
 
 namespace parley::inline PARLEY_ABI {
 
@@ -117,8 +118,10 @@ class ConnectSteps {
 /// it tries again after a pause, so that neither a busy loop nor a deaf listener comes of it.
 class AcceptRetry {
  public:
-  template <class Take>
-  static Step step(Operation& operation, Address* from, Take take) noexcept {
+  static Step step(Operation& operation, Address* from, std::unique_ptr<Descriptor>& accepted) noexcept {
+    // Made first, so that no connection is lost for want of memory.
+    if (accepted == nullptr) accepted.reset(new (std::nothrow) Descriptor(platform::NativeHandle(), false));
+    if (accepted == nullptr) return pause(operation);
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
       Step step{};
       if (!may_try(operation, Direction::read, step)) return step;
@@ -128,7 +131,8 @@ class AcceptRetry {
           platform::accept(operation.pollable->handle.get(), address.native_buffer(), Address::native_capacity);
       if (outcome.error == 0) {
         address.set_native_size(outcome.address_size);
-        take(std::move(outcome.handle), operation.pollable->stream);
+        accepted->handle = std::move(outcome.handle);
+        accepted->stream = operation.pollable->stream;
       } else if (platform::out_of_resources(outcome.error)) {
         return pause(operation);
       } else if (platform::accept_failed_for_this_peer(outcome.error)) {

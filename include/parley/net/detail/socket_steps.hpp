@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 
@@ -122,38 +123,65 @@ class ReceiveSteps {
   std::size_t size_;  // what there is room for; then what was received
 };
 
+/// False where memory has run out. Without exceptions the program ends then, as it does everywhere in the standard
+/// library.
+template <class Allocate>
+bool without_bad_alloc(Allocate allocate) noexcept {
+#if PARLEY_HAS_EXCEPTIONS
+  try {
+    allocate();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+#else
+  allocate();
+#endif
+  return true;
+}
+
 class ReceiveTextSteps {
  public:
   static constexpr Direction direction = Direction::read;
   explicit ReceiveTextSteps(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
   Step step(Operation& operation) {
-    // A buffer on the stack, so that nothing is allocated while it waits.
-    std::array<char, 16384> small;
-    if (max_bytes_ <= small.size()) return receive(operation, MutableBytes(small.data(), max_bytes_));
+    // Memory is had before anything is received, and only when there may be something.
     Step otherwise{};
-    if (!may_try(operation, direction, otherwise)) return otherwise;
-    const std::size_t size = std::min(max_bytes_, most_at_once);
-    const auto large = std::make_unique_for_overwrite<char[]>(size);
-    return receive(operation, MutableBytes(large.get(), size));
+    const bool try_now = may_try(operation, direction, otherwise);
+    if (max_bytes_ == 0) return receive_some(operation, {}, max_bytes_);  // refused
+    if (!try_now) return otherwise;
+    if (!make_room(std::min(max_bytes_, most_at_once))) {
+      operation.fail(static_cast<int>(std::errc::not_enough_memory));
+      return Step::done;
+    }
+    std::size_t count = 0;
+    const Step step = receive_some(operation, *text_, count);
+    if (step == Step::done && !operation.error()) {
+      shrink_to(count);
+    } else {
+      text_.reset();
+    }
+    return step;
   }
   Result<std::string> result(Operation& operation) {
     if (operation.error()) return operation.error();
-    return text_ == nullptr ? std::string() : std::move(*text_);
+    return std::move(*text_);
   }
 
  private:
   static constexpr std::size_t most_at_once = std::size_t{1} << 20;
 
-  Step receive(Operation& operation, MutableBytes buffer) {
-    std::size_t count = 0;
-    const Step step = receive_some(operation, buffer, count);
-    if (step == Step::done && count != 0) {
-      text_ = std::make_unique<std::string>(reinterpret_cast<const char*>(buffer.data()), count);
-    }
-    return step;
+  // False where memory has run out.
+  bool make_room(std::size_t size) noexcept {
+    text_.reset(new (std::nothrow) std::string);
+    return text_ != nullptr && without_bad_alloc([&] { text_->resize(size); });
+  }
+  // So that a short text does not hold on to the room for a long one.
+  void shrink_to(std::size_t size) noexcept {
+    text_->resize(size);
+    if (size < text_->capacity() / 2) static_cast<void>(without_bad_alloc([&] { std::string(*text_).swap(*text_); }));
   }
   std::size_t max_bytes_;
-  std::unique_ptr<std::string> text_;
+  std::unique_ptr<std::string> text_;  // a pointer, to be small in the frame
 };
 
 class ReceiveExactlySteps {
