@@ -7,8 +7,8 @@
 // A stream offers single steps, not operations: the reader that calls them is the operation. A step returns
 //   Step::done       it is over: operation.succeed() or operation.fail(...) was called, and `count` is set on success
 //   Step::want_read  (poll_recv) or Step::want_write (poll_send): call again when descriptor() is ready for it
-//   Step::parked     call again after parley::wake(operation), which the stream promises; leave() below is then
-//                    required
+//   Step::parked     call again after parley::wake(operation), which the stream promises. Only where descriptor() is
+//                    nullptr; leave() below is then required
 //   Step::paused     call again at the time that was given to operation.driver().pause(time)
 // and may be called again without a cause at any time, so it must look anew.
 //

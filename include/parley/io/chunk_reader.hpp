@@ -6,7 +6,8 @@
 //   ChunkReader chunks{peer, {.max_chunk = 1024, .whole_utf8 = true}};
 //   while (auto text = co_await chunks.next()) ...
 //
-// With whole_utf8 no chunk ends inside a UTF-8 sequence that the stream goes on with: its beginning waits for the rest.
+// With whole_utf8 no chunk ends inside a UTF-8 sequence (RFC 3629) that the stream goes on with: its beginning waits
+// for the rest.
 
 #include <parley/io/detail/record_reader.hpp>
 #include <parley/io/detail/utf8_boundary.hpp>
@@ -17,7 +18,7 @@
 namespace parley::inline PARLEY_ABI {
 
 struct ChunkReaderOptions {
-  /// Bytes in a chunk; 4 to 16,384.
+  /// Bytes in a chunk, at most; 4 to 16,384 (what is beyond counts as the nearest of these).
   std::size_t max_chunk = 16384;
   bool whole_utf8 = false;
 };
@@ -56,11 +57,11 @@ class ChunkFormat {
 
 }  // namespace detail
 
-/// Reads chunks from a stream, which it borrows: the stream must outlive it and stay where it is.
+/// Reads chunks from a stream, which it borrows: the stream must outlive it and stay where it is. It holds nothing back
+/// but the beginning of a UTF-8 sequence.
 ///
-/// Memory:  none while no bytes are there (64 bytes while it holds the beginning of a UTF-8 sequence); otherwise one
-/// buffer
-///          of 16 KiB, for as long as the chunk that was delivered may be looked at.
+/// Memory:  none while no bytes are there (64 bytes while it waits with the beginning of a UTF-8 sequence); otherwise
+///          one buffer of at most 16 KiB, for as long as the chunk that was delivered may be looked at.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class ChunkReader {
@@ -70,11 +71,12 @@ class ChunkReader {
   explicit ChunkReader(Stream& stream, Options options = {}) noexcept : reader_(stream, detail::ChunkFormat(options)) {}
 
   /// Completes when something has come: Result<std::string_view>, never empty, to be looked at until the next call of
-  /// next() or take_rest() or the end of the reader. Errors:     Error::end_of_stream after the last chunk, from then
-  /// on always; with whole_utf8 an incomplete sequence at the
-  ///             end of the stream is delivered first, as it is. std::errc::not_enough_memory; what the stream reports.
-  ///             Nothing received is lost by these.
-  /// Cancelling: loses nothing, at any point. So does destroying the coroutine that waits here.
+  /// next() or take_rest() or the end of the reader.
+  /// Errors:      Error::end_of_stream after the last chunk, from then on always; with whole_utf8 an incomplete
+  ///              sequence at the end of the stream is delivered first, as it is.
+  ///              std::errc::not_enough_memory; Error::timed_out, cancelled, no_loop and would_block_loop as of every
+  ///              operation; what the stream reports. Nothing received is lost by these.
+  /// Cancelling:  loses nothing, at any point; the next call goes on. Nor does destroying the coroutine that waits.
   /// Concurrency: one at a time; a second gives Error::busy. The reader must outlive the operation.
   [[nodiscard]] auto next() noexcept { return reader_.next(); }
 

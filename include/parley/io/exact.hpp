@@ -3,10 +3,14 @@
 
 // recv_exactly() and send_all() over any byte stream. A Socket has its own, which know no limit of size.
 //
-// Both return Transferred, which counts what was moved whether or not all was, so that an error, a timeout or a
-// cancellation loses nothing: go on from there. At most 4 GiB - 2 bytes at once; more gives Error::too_long, with
-// nothing moved. The stream and the memory are borrowed until the operation has completed. Concurrency and threads: the
-// stream's.
+// Both return Transferred, which counts the bytes that were moved whether or not all were.
+//
+// Errors:      Error::too_long, with nothing moved, for more than 4 GiB - 2 bytes at once. Error::timed_out, cancelled,
+//              no_loop and would_block_loop as of every operation; what the stream reports.
+// Cancelling:  loses nothing, nor does a timeout or an error: go on behind the bytes that were moved.
+// Buffers:     the stream and the memory are borrowed until the operation has completed.
+// Concurrency: the stream's: one that receives and one that sends at a time; a second of either gives Error::busy.
+// Threads:     those of the stream.
 
 #include <parley/io/detail/send_steps.hpp>
 
@@ -78,8 +82,8 @@ class StreamSendPiecesSteps {
 
 }  // namespace detail
 
-/// Completes when the buffer is full: Transferred. The end of the stream gives Error::end_of_stream before the first
-/// byte and Error::truncated after it.
+/// Completes when the buffer is full, or with an error: Transferred. The end of the stream gives Error::end_of_stream
+/// before the first byte and Error::truncated after it.
 template <ByteStream Stream>
 [[nodiscard]] auto recv_exactly(Stream& stream, MutableBytes buffer) noexcept {
   return detail::StepOperation<detail::StreamReceiveExactlySteps<Stream>>(stream.descriptor(), stream, buffer);

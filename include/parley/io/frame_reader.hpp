@@ -48,11 +48,11 @@ class FrameFormat {
 /// while it is in use nothing else should receive from the stream; rest() and take_rest() are for going over to another
 /// protocol.
 ///
-/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or for a longer frame at most the frame and
-/// twice
-///          what has arrived of it (three times that while it grows), whatever its length says; while it waits inside a
-///          frame of which less than 4 KiB have come, four times that, or 64 bytes. A buffer is kept for as long as the
-///          frame that was delivered may be looked at.
+/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or for a longer frame, whatever its length
+///          says, one of at most twice what has arrived of it (three times while it grows) and at most the frame with
+///          its prefix. While it waits inside a frame of which at most 4 KiB have come, less than four times that, or
+///          64 bytes, take the place of the 16 KiB. A buffer is kept for as long as the frame that was delivered may be
+///          looked at.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class FrameReader {
@@ -62,13 +62,15 @@ class FrameReader {
   explicit FrameReader(Stream& stream, Options options = {}) noexcept : reader_(stream, detail::FrameFormat(options)) {}
 
   /// Completes when a frame is there: Result<ConstBytes>, without its prefix, maybe empty, to be looked at until the
-  /// next call of next() or take_rest() or the end of the reader. Errors:     Error::too_long as soon as a prefix says
-  /// more than max_frame; nothing is allocated for it. The reader
-  ///             gives up: it frees its memory, and every later call says the same.
-  ///             Error::end_of_stream after the last frame, from then on always. Once before it, Error::truncated when
-  ///             the stream ended inside a frame or its prefix; rest() then shows what had come.
-  ///             std::errc::not_enough_memory; what the stream reports. Nothing received is lost by these.
-  /// Cancelling: loses nothing, at any point; the next call goes on. So does destroying the coroutine that waits here.
+  /// next call of next() or take_rest() or the end of the reader.
+  /// Errors:      Error::too_long as soon as a prefix says more than max_frame; nothing is allocated for it. The reader
+  ///              gives up: it frees its memory, and every later call says the same. Frames before it are delivered
+  ///              first.
+  ///              Error::end_of_stream after the last frame, from then on always. Once before it, Error::truncated when
+  ///              the stream ended inside a frame or its prefix; rest() then shows what had come.
+  ///              std::errc::not_enough_memory; Error::timed_out, cancelled, no_loop and would_block_loop as of every
+  ///              operation; what the stream reports. Nothing received is lost by these.
+  /// Cancelling:  loses nothing, at any point; the next call goes on. Nor does destroying the coroutine that waits.
   /// Concurrency: one at a time; a second gives Error::busy. The reader must outlive the operation.
   [[nodiscard]] auto next() noexcept { return reader_.next(); }
 

@@ -10,7 +10,8 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// Borrows the stream, which must outlive it and stay where it is. Threads: those of the stream.
+/// Borrows the stream, which must outlive it and stay where it is. Allocates nothing.
+/// Threads: those of the stream.
 template <ByteStream Stream>
 class FrameWriter {
   class Steps;
@@ -19,13 +20,17 @@ class FrameWriter {
   using Options = FrameOptions;
 
   explicit FrameWriter(Stream& stream, Options options = {}) noexcept : stream_(&stream), prefix_(options) {}
+  /// Between operations. Not copied, since it knows whether the stream is still good.
+  FrameWriter(FrameWriter&&) noexcept = default;
+  FrameWriter& operator=(FrameWriter&&) noexcept = default;
 
   /// Completes when the stream has taken the frame and its prefix: Transferred, which counts both. No copy is made.
-  /// Errors:     Error::too_long for more than max_frame bytes, with nothing sent; what the stream reports.
-  /// Cancelling: a send that stopped inside a frame (bytes() != 0) leaves the stream good for nothing more: later calls
-  ///             give Error::truncated, so that no frame is taken for the rest of another. One that moved 0 bytes did
-  ///             no harm.
-  /// Buffers:    the frame is borrowed until the operation has completed.
+  /// Errors:      Error::too_long for more than max_frame bytes, with nothing sent; Error::timed_out, cancelled,
+  ///              no_loop and would_block_loop as of every operation; what the stream reports.
+  /// Cancelling:  a send that stopped inside a frame (bytes() != 0), for whatever reason, leaves the stream good for
+  ///              nothing more: later calls give Error::truncated, so that no frame is taken for the rest of another.
+  ///              One that moved 0 bytes did no harm.
+  /// Buffers:     the frame is borrowed until the operation has completed.
   /// Concurrency: one at a time; a second gives Error::busy. The writer must outlive the operation.
   [[nodiscard]] auto send(ConstBytes frame) noexcept {
     return detail::StepOperation<Steps>(stream_->descriptor(), *this, frame);

@@ -96,27 +96,33 @@ class KeyboardStream {
 
 }  // namespace detail
 
-/// Duplicates the descriptor, which stays its owner's; several may exist, of which each line goes to one.
+/// Duplicates the descriptor, which stays its owner's. Several may exist: of a terminal's lines each goes to one of
+/// them; a pipe or a file they would tear into pieces, since whoever reads takes what is there.
 ///
 /// Concurrency: one line() at a time; a second gives Error::busy.
 /// Threads:     belongs to the first loop that awaits it; elsewhere Error::wrong_loop. Plain threads may wait() on one
-/// that no
-///              loop has used.
+///              that no loop has used.
+/// Memory:      as of a LineReader.
 class Keyboard {
  public:
   using Options = LineReaderOptions;
 
-  /// Standard input.
+  /// Standard input. Where it cannot be had, line() says so.
   explicit Keyboard(Options options = {}) : lines_(stream_, options) {}
+  /// Another descriptor, borrowed for this call.
   explicit Keyboard(platform::NativeSocket handle, Options options = {}) : stream_(handle), lines_(stream_, options) {}
   Keyboard(const Keyboard&) = delete;
   Keyboard& operator=(const Keyboard&) = delete;
 
-  /// Completes when a line was entered: Result<std::string_view>, without its end, to be looked at until the next call.
-  /// Errors: those of LineReader::next(): too_long, end_of_stream (for ever) and so on. Error::closed where standard
-  /// input is not open, or after close(). Cancelling loses nothing.
+  /// Completes when a line was entered: Result<std::string_view>, without its end, to be looked at until the next call
+  /// or the end of the Keyboard, which must outlive the operation.
+  /// Errors:     those of LineReader::next(): too_long, end_of_stream (for ever) and so on; the system's own.
+  ///             Error::closed where the descriptor is not open, and after close(), once the lines that had come are
+  ///             delivered.
+  /// Cancelling: loses nothing, at any point.
   [[nodiscard]] auto line() noexcept { return lines_.next(); }
 
+  /// Whether it was one when the Keyboard was made. Never blocks.
   bool is_terminal() const noexcept { return stream_.is_terminal(); }
   /// Completes what is in flight with Error::cancelled. On the loop's thread.
   void close() noexcept { stream_.close(); }

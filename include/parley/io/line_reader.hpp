@@ -18,7 +18,7 @@
 namespace parley::inline PARLEY_ABI {
 
 struct LineReaderOptions {
-  /// Bytes in a line, without its end; at least 1, at most 2 GiB.
+  /// Bytes in a line, without its end; at least 1, at most 2 GiB (what is beyond counts as the nearest of these).
   std::size_t max_line = 65536;
   /// What follows the last LF when the stream ends: a last line (false), or Error::truncated (true).
   bool require_final_newline = false;
@@ -76,10 +76,10 @@ class LineFormat {
 /// while it is in use nothing else should receive from the stream; rest() and take_rest() are for going over to another
 /// protocol.
 ///
-/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or max_line + 2 bytes if that is more and a
-/// line
-///          needs it (both while it changes over); while it waits inside a line shorter than 4 KiB, four times what has
-///          arrived of it, or 64 bytes. A buffer is kept for as long as the line that was delivered may be looked at.
+/// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or of max_line + 2 bytes if that is more and
+///          a line needs it (both while it changes over). While it waits inside a line of which at most 4 KiB have
+///          come, less than four times that, or 64 bytes, take the place of the 16 KiB. A buffer is kept for as long as
+///          the line that was delivered may be looked at.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class LineReader {
@@ -90,14 +90,14 @@ class LineReader {
 
   /// Completes when a line is there: Result<std::string_view>, without its end, to be looked at until the next call of
   /// next() or take_rest() or the end of the reader.
-  /// Errors:     Error::too_long for a line over the limit. The reader gives up: it frees its memory and every later
-  /// call
-  ///             says the same. Lines before it are delivered first, and what is over the limit does not depend on how
-  ///             the bytes arrive. Error::end_of_stream after the last line, from then on always. With
-  ///             require_final_newline, once before it, Error::truncated when the stream ended inside a line, which
-  ///             rest() then shows. std::errc::not_enough_memory; what the stream reports. Nothing received is lost by
-  ///             these.
-  /// Cancelling: loses nothing, at any point; the next call goes on. So does destroying the coroutine that waits here.
+  /// Errors:      Error::too_long for a line over the limit. The reader gives up: it frees its memory, and every later
+  ///              call says the same. Lines before it are delivered first, and what is over the limit does not depend
+  ///              on how the bytes arrive.
+  ///              Error::end_of_stream after the last line, from then on always. With require_final_newline, once
+  ///              before it, Error::truncated when the stream ended inside a line, which rest() then shows.
+  ///              std::errc::not_enough_memory; Error::timed_out, cancelled, no_loop and would_block_loop as of every
+  ///              operation; what the stream reports. Nothing received is lost by these.
+  /// Cancelling:  loses nothing, at any point; the next call goes on. Nor does destroying the coroutine that waits.
   /// Concurrency: one at a time; a second gives Error::busy. The reader must outlive the operation.
   [[nodiscard]] auto next() noexcept { return reader_.next(); }
 

@@ -25,20 +25,20 @@ struct MemoryStreamOptions {
   std::size_t max_fed = std::size_t{1} << 20;
   /// Bytes that are sent and not yet taken with take_sent(); a sender waits for room.
   std::size_t max_sent = std::size_t{1} << 20;
-  /// Bytes that one step of a send takes at most.
+  /// Bytes that one step of a send takes at most; at least 1.
   std::size_t max_per_send = SIZE_MAX;
 };
 
-/// Neither copied nor moved; must outlive the operations on it.
-/// Threads:     the peer's side (feed() to unsent_waits()) from any thread; the stream's side as for any stream, by one
-/// loop or
-///              plain threads at a time.
+/// Neither copied nor moved; must outlive the operations on it. It copies what is fed and what is sent.
+///
+/// Threads:     the peer's side, feed() to send_was_shut_down(), from any thread; none of it blocks. The stream's side
+///              as of any stream, by one loop or by plain threads at a time.
 /// Concurrency: one receiving and one sending operation; a second of either gives Error::busy.
 class MemoryStream {
  public:
   using Options = MemoryStreamOptions;
 
-  explicit MemoryStream(Options options = {}) noexcept : options_(options) {}
+  explicit MemoryStream(Options options = {}) noexcept : options_(options) { set_max_per_send(options.max_per_send); }
   MemoryStream(const MemoryStream&) = delete;
   MemoryStream& operator=(const MemoryStream&) = delete;
 
@@ -55,14 +55,14 @@ class MemoryStream {
     wake_one(receiver_);
     return {};
   }
-  /// The stream ends after what was fed.
+  /// The stream ends after what was fed, for good.
   void end() noexcept {
     const std::lock_guard lock(mutex_);
     ended_ = true;
     wake_one(receiver_);
   }
-  /// Receiving fails from here on, after what was fed; sending at once. Receive errors go away with a default
-  /// error_code.
+  /// Receiving fails from here on, after what was fed; sending at once. The error is an Error or one of the system's
+  /// (std::errc). A default error_code lets it go on.
   void fail_recv(std::error_code error) noexcept {
     const std::lock_guard lock(mutex_);
     recv_error_ = error;
@@ -80,7 +80,7 @@ class MemoryStream {
     wake_one(sender_);
     return std::exchange(sent_, std::string());
   }
-  /// Changes the room for senders (max_sent); 0 makes all wait.
+  /// Changes the room for senders (max_sent), in bytes; 0 makes all wait.
   void set_max_sent(std::size_t bytes) noexcept {
     const std::lock_guard lock(mutex_);
     options_.max_sent = bytes;
@@ -90,7 +90,7 @@ class MemoryStream {
     const std::lock_guard lock(mutex_);
     options_.max_per_send = std::max<std::size_t>(bytes, 1);
   }
-  /// Whether an operation waits for bytes; for room.
+  /// Whether an operation waits for bytes (receiver) or for room (sender).
   bool receiver_waits() const noexcept {
     const std::lock_guard lock(mutex_);
     return receiver_ != nullptr;

@@ -41,13 +41,14 @@ class SendLineSteps {
 }  // namespace detail
 
 /// Completes when the stream has taken the text and its LF: Transferred, which counts both. No copy is made.
-/// Errors:     Error::malformed, with nothing sent, for a text that would not arrive as the one line it is meant to be:
-/// with an
-///             LF in it (a line forged by whoever wrote the text) or a CR at its end. Error::too_long over 4 GiB - 3
-///             bytes. What the stream reports.
-/// Cancelling: bytes() says how much was sent; after a part of a line the caller must send the rest or close.
-/// Buffers:    the stream and the text are borrowed until the operation has completed.
-/// Concurrency and threads: the stream's.
+/// Errors:      Error::malformed, with nothing sent, for a text that would not arrive as the one line it is meant to
+///              be: with an LF in it (a line forged by whoever wrote the text) or a CR at its end. Error::too_long,
+///              with nothing sent, over 4 GiB - 3 bytes. Error::timed_out, cancelled, no_loop and would_block_loop as
+///              of every operation; what the stream reports.
+/// Cancelling:  bytes() says how much was sent; after a part of a line the caller must send the rest or close.
+/// Buffers:     the stream and the text are borrowed until the operation has completed.
+/// Concurrency: the stream's: one that sends at a time; a second gives Error::busy.
+/// Threads:     those of the stream.
 template <ByteStream Stream>
 [[nodiscard]] auto send_line(Stream& stream, std::string_view text) noexcept {
   return detail::StepOperation<detail::SendLineSteps<Stream>>(stream.descriptor(), stream, text);

@@ -36,14 +36,14 @@ class Address {
 
   /// Reads what to_string() writes: "127.0.0.1:8000", "[::1]:8000", "[fe80::1%eth0]:80" (or "%2"), "unix:/path",
   /// "unix:@abstract", and "127.0.0.1", "[::1]", "::1" with the default port. No name is looked up, so this never
-  /// blocks.
-  /// "::1:8000" is an IPv6 address whose last part is 8000: a port needs the brackets. In Unix names %XX stands for a
-  /// byte. Errors: malformed for everything else (spaces around it, leading zeros, a port over 65535, nothing at all);
-  /// too_long for a Unix name; not_found for an interface that is not there.
+  /// blocks. "::1:8000" is an IPv6 address whose last part is 8000: a port needs the brackets (RFC 3986, 3.2.2). What
+  /// follows '%' is the scope (RFC 4007). In Unix names %XX stands for a byte. Errors: malformed for everything else
+  /// (spaces around it, leading zeros, a port over 65535, nothing at all); too_long for a Unix name, unsupported for an
+  /// abstract one except on Linux; not_found for an interface that is not there.
   static Result<Address> parse(std::string_view text, std::uint16_t default_port = 0) noexcept {
     return wrap(detail::parse_address(text, default_port));
   }
-  /// The same for a bare IPv4 or IPv6 address, scope included, without brackets.
+  /// The same for a bare IPv4 or IPv6 address, scope included, without brackets. Errors: malformed, not_found.
   static Result<Address> ip(std::string_view host, std::uint16_t port) noexcept {
     return wrap(detail::parse_ip(host, port));
   }
@@ -113,7 +113,7 @@ class Address {
   /// The number of the interface that a link-local IPv6 address belongs to; 0 for none.
   std::uint32_t scope_id() const noexcept { return detail::identity_of(native_).scope_id; }
 
-  // Of IP addresses; an IPv4 address mapped into IPv6 counts as what it maps.
+  // Of IP addresses (RFC 6890, RFC 4291); an IPv4 address mapped into IPv6 counts as what it maps.
   bool is_loopback() const noexcept { return detail::is_loopback(unmapped().native_); }
   bool is_any() const noexcept { return detail::is_any(unmapped().native_); }
   bool is_multicast() const noexcept { return detail::is_multicast(unmapped().native_); }
@@ -135,6 +135,7 @@ class Address {
 
   /// Printable ASCII that parse() reads back to an equal address, where there is something to read: an unnamed Unix
   /// address is "unix:", other families are "family 29: " and their bytes in hexadecimal, no address is "unspecified".
+  /// IPv6 is written as RFC 5952 has it.
   std::string to_string() const {
     std::string text;
     append_to(text);

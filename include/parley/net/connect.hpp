@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Socket::connect(host, port): to whichever address of a name answers first ("Happy Eyeballs", RFC 8305).
+// Socket::connect(host, port): to whichever address of a name answers first ("Happy Eyeballs", RFC 8305, sections 4 and
+// 5; IPv4 and IPv6 addresses are looked up together, by the system's resolver).
 
 #include <parley/core/channel.hpp>
 #include <parley/core/scope.hpp>
@@ -83,9 +84,22 @@ class Connector {
  private:
   using Outcomes = Channel<Result<Stream>>;
 
+  // Sends the outcome even where an exception ends the attempt.
+  class Report {
+   public:
+    explicit Report(Outcomes& outcomes) noexcept : outcomes_(outcomes) {}
+    Report(const Report&) = delete;
+    Report& operator=(const Report&) = delete;
+    ~Report() { static_cast<void>(outcomes_.try_send(std::move(outcome))); }  // there is room for each attempt
+    Result<Stream> outcome = Error::exception;
+
+   private:
+    Outcomes& outcomes_;
+  };
+
   static Task<> attempt(Address address, Outcomes& outcomes) {
-    auto outcome = co_await to_address(address);
-    static_cast<void>(outcomes.try_send(std::move(outcome)));  // has room for each attempt
+    Report report(outcomes);
+    report.outcome = co_await to_address(address);
   }
 
   // Keeps how an attempt has ended. True: go on with the others.
@@ -108,9 +122,16 @@ class [[nodiscard]] ConnectByName : public TaskOperation<Result<Socket>> {
   using TaskOperation::TaskOperation;
 };
 
-/// Completes with a connected socket, or with the error of the attempt that failed last. A host is a name or a numeric
-/// address. An attempt that has not been answered for 250 ms gets the next address as a rival, and whoever connects
-/// first wins; the others are closed. within() and stop() bound the look-up and all attempts together.
+/// Completes with a connected TCP socket, or with the error of the attempt that failed last: Result<Socket>. A host is
+/// a name or a numeric address; an empty one is this machine. It is copied. An attempt that fails, or has not been
+/// answered for 250 ms, is followed by one to the next address, and whoever connects first wins; the others are closed.
+/// Errors:      those of resolve(), such as Error::not_found, queue_full; the system's own, such as
+///              std::errc::connection_refused, network_unreachable; Error::timed_out, cancelled, no_loop,
+///              would_block_loop.
+/// Cancelling:  within() and stop() bound the look-up and all attempts together; all that was opened is closed.
+/// Concurrency: any number at a time; each has a socket open for every attempt that it is waiting for, at most 64.
+/// Threads:     any loop, which the socket then belongs to. wait() on a plain thread runs a loop of its own meanwhile;
+///              the socket then belongs to none.
 template <class Connect>
 Connect Socket::connect(std::string_view host, std::uint16_t port) {
   return Connect(detail::Connector<Socket>::to_name(std::string(host), port));

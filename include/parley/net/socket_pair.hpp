@@ -10,8 +10,9 @@
 
 namespace parley::inline PARLEY_ABI {
 
-/// socketpair(2) of the Unix family: streams, or datagrams and sequenced packets by their type. Errors: the system's
-/// own.
+/// socketpair(2) of the Unix family: streams, or datagrams and sequenced packets by their type. Never blocks. The two
+/// are Sockets like others (net/socket.hpp) and belong to no loop yet. Both are closed in a child once it calls exec.
+/// Errors: the system's own.
 inline Result<std::pair<Socket, Socket>> socket_pair(int socket_type = type::stream) {
   platform::NativeHandle ends[2];
   if (const int error = platform::open_pair(family::unix_domain, socket_type, ends)) {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// TcpListener: accepts TCP connections.
+// TcpListener: accepts TCP connections (RFC 9293).
+//
+// Concurrency: one accept() at a time; a second gives Error::busy. To accept on several loops, give each a listener of
+//              its own, all with reuse_port.
+// Threads:     those of a Socket (net/socket.hpp): the first loop that awaits accept() owns it, elsewhere it gives
+//              Error::wrong_loop; a plain thread may wait on one that no loop has used.
+// The other calls complete at once; only bind() by a name may block its thread.
 
 #include <parley/net/detail/look_up.hpp>
 #include <parley/net/socket.hpp>
@@ -17,7 +23,8 @@ struct ListenOptions {
   int backlog = platform::default_backlog;
   /// So that a restarted server need not wait for old connections to fade (TIME_WAIT).
   bool reuse_address = true;
-  /// Several listeners share the port, and the system spreads the connections over them.
+  /// Several listeners share the port, and the system spreads the connections over them; all of them must say so. Where
+  /// the system cannot, bind() gives Error::unsupported.
   bool reuse_port = false;
 };
 
@@ -27,28 +34,34 @@ class TcpListener {
 
   TcpListener() noexcept = default;
 
-  /// Listens on an address of this machine; port 0 has the system choose (see port()). IPv6 listeners take IPv6 only.
-  /// Errors: Error::malformed where it is no IP address; the system's own, such as std::errc::address_in_use.
+  /// Listens on an address of this machine; port 0 has the system choose (see port()). IPv6 listeners take IPv6 only
+  /// (RFC 3493, 5.3). Never blocks. Errors: Error::malformed where it is no IP address; the system's own, such as
+  /// std::errc::address_in_use, address_not_available, permission_denied.
   static Result<TcpListener> bind(const Address& address, Options options = {}) {
     if (!address.is_ip()) return Error::malformed;
     return listen_on(address, options, true);
   }
 
-  /// "127.0.0.1" and "localhost": only this machine can connect. "" and "*": all interfaces, IPv4 and IPv6 in one
-  /// socket where the machine has both. Any other numeric address, or a name: the first of its addresses that can be
-  /// bound; looking up a name may block. Errors: also Error::not_found.
+  /// "" and "*": all interfaces, IPv4 and IPv6 in one socket where the machine has both. A numeric address: as above;
+  /// with "127.0.0.1" only this machine can connect. A name, "localhost" too: the first of its addresses that can be
+  /// bound, and that one only, which may be IPv6. Looking a name up blocks for as long as the system's resolver takes,
+  /// perhaps many seconds: not on a loop's thread. Errors: also those of the look-up, such as Error::not_found (see
+  /// resolve()); where no address can be bound, that of the last.
   static Result<TcpListener> bind(std::string_view host, std::uint16_t port, Options options = {}) {
     if (host.empty() || host == "*") return bind_all(port, options);
     if (const auto address = Address::ip(host, port)) return bind(*address, options);
     return bind_name(host, port, options);
   }
 
-  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet. Never fails for what concerns
-  /// one peer only; when descriptors or memory run out it goes on after a pause. Cancelling loses no connection.
+  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet.
+  /// Errors:     those of every operation (net/socket.hpp). Never for what concerns one peer only, nor when descriptors
+  ///             or memory run out: then it goes on after a pause of 100 ms.
+  /// Cancelling: a timeout or a stop loses no connection; the next call gets it.
   [[nodiscard]] auto accept() noexcept { return socket_.accept(); }
   /// The same, and says who it is; `from` is borrowed.
   [[nodiscard]] auto accept(Address& from) noexcept { return socket_.accept(from); }
 
+  /// Errors: Error::closed; the system's own.
   Result<Address> local_address() const { return socket_.local_address(); }
   /// The port, 0 when it is not open.
   std::uint16_t port() const {
@@ -56,7 +69,8 @@ class TcpListener {
     return address ? address->port() : std::uint16_t{0};
   }
   bool is_open() const noexcept { return socket_.is_open(); }
-  /// Connections that were not accepted yet are reset. An accept() in flight completes with Error::cancelled.
+  /// Connections that were not accepted yet are reset. An accept() in flight completes with Error::cancelled. On the
+  /// owner's thread.
   void close() noexcept { socket_.close(); }
   /// For options, and for handing the descriptor in and out.
   Socket& socket() noexcept { return socket_; }

@@ -3,6 +3,15 @@
 
 // UdpSocket: sends and receives datagrams (RFC 768): each arrives whole or not at all, perhaps twice, perhaps out of
 // order.
+//
+// Concurrency: one operation that receives and one that sends; a second of the same direction gives Error::busy.
+// Threads:     those of a Socket (net/socket.hpp): the first loop that awaits an operation owns it, elsewhere it gives
+//              Error::wrong_loop; plain threads may wait on one that no loop has used.
+// Errors:      of every operation: those of net/socket.hpp. Sending: also std::errc::message_size for more than 65,507
+//              bytes by IPv4, permission_denied for a broadcast address (see Broadcast), network_unreachable.
+// Buffers:     bytes, buffers and addresses are borrowed until the operation has completed.
+// Cancelling:  an operation that ends with timed_out or cancelled has sent nothing, and has taken no datagram.
+// The other calls never block. Their errors: Error::closed, and the system's own.
 
 #include <parley/net/socket.hpp>
 
@@ -15,49 +24,56 @@ class UdpSocket {
  public:
   UdpSocket() noexcept = default;
 
-  /// Receives at an address of this machine; port 0 has the system choose.
+  /// Receives at an address of this machine; port 0 has the system choose. Errors: the system's own, such as
+  /// std::errc::address_in_use, address_not_available, permission_denied.
   static Result<UdpSocket> bind(const Address& address) {
     auto opened = open(address.native_family());
     if (!opened) return opened;
     if (auto bound = opened->socket_.bind(address); !bound) return bound.error();
     return opened;
   }
-  /// The same for a numeric host; "" is all IPv4 interfaces. Errors: also Error::malformed.
+  /// The same for a numeric host; "" is all IPv4 interfaces. No name is looked up. Errors: also those of Address::ip():
+  /// Error::malformed, and not_found for an interface that is not there.
   static Result<UdpSocket> bind(std::string_view host, std::uint16_t port) {
     if (host.empty()) return bind(Address::any_v4(port));
     const auto address = Address::ip(host, port);
     if (!address) return address.error();
     return bind(*address);
   }
-  /// Not bound: the system chooses a port at the first send.
+  /// Not bound: the system chooses a port at the first send or connect(). Errors: the system's own.
   static Result<UdpSocket> open(int address_family = family::ipv4) {
     auto opened = Socket::open(address_family, type::datagram);
     if (!opened) return opened.error();
     return UdpSocket(std::move(*opened));
   }
 
-  /// Fixes the peer: send() goes there, recv() takes from there only, and an ICMP refusal is reported as
-  /// std::errc::connection_refused by the next call, which does not end the socket. Completes at once.
+  /// Fixes the peer: send() goes there, recv() takes from there only (and what had come before), and an ICMP refusal is
+  /// reported as std::errc::connection_refused by the next call, which does not end the socket. No packet is sent, so
+  /// it does not tell whether anybody is there. Errors: also std::errc::network_unreachable and the like.
   Result<> connect(const Address& peer) {
     if (!is_open()) return Error::closed;
     const int error = platform::connect(socket_.native_handle(), peer.native_data(), peer.native_size());
     return std::error_code(error, std::system_category());
   }
 
-  /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>. The bytes and the address are
-  /// borrowed.
+  /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>, its bytes. Whether it arrives is not
+  /// known.
   [[nodiscard]] auto send_to(ConstBytes bytes, const Address& to) noexcept { return socket_.send_to(bytes, to); }
-  /// The same to the connected peer.
+  /// The same to the connected peer. Errors: also std::errc::destination_address_required where there is none.
   [[nodiscard]] auto send(ConstBytes bytes) noexcept { return socket_.send(bytes); }
-  /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Cancelling
-  /// loses no datagram. Empty datagrams are legal.
+  /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Empty
+  /// datagrams are legal.
   [[nodiscard]] auto recv_from(MutableBytes buffer) noexcept { return socket_.recv_from(buffer); }
-  /// One datagram, without its source: Result<std::size_t>. What does not fit is lost without notice: see recv_from().
+  /// One datagram, without its source: Result<std::size_t>, where 0 is an empty one. What does not fit is lost without
+  /// notice: see recv_from(). An empty buffer is std::errc::invalid_argument.
   [[nodiscard]] auto recv(MutableBytes buffer) noexcept { return socket_.recv(buffer); }
 
+  /// Before a port is chosen, port 0.
   Result<Address> local_address() const { return socket_.local_address(); }
   bool is_open() const noexcept { return socket_.is_open(); }
+  /// What is in flight completes with Error::cancelled. On the owner's thread.
   void close() noexcept { socket_.close(); }
+  // Options: see net/socket_options.hpp.
   template <class Option>
   Result<> set(const Option& option) {
     return socket_.set(option);
@@ -66,6 +82,7 @@ class UdpSocket {
   Result<Option> get() const {
     return socket_.get<Option>();
   }
+  /// For everything else that a Socket can do.
   Socket& socket() noexcept { return socket_; }
 
  private:

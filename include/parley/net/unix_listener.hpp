@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// UnixListener: accepts connections from programs on this machine, by a path or an abstract name.
+// UnixListener: accepts connections from programs on this machine, by a path or an abstract name (unix(7)).
+//
+// Concurrency: one accept() at a time; a second gives Error::busy.
+// Threads:     those of a Socket (net/socket.hpp): the first loop that awaits accept() owns it, elsewhere it gives
+//              Error::wrong_loop; a plain thread may wait on one that no loop has used.
+// The other calls wait for nobody: no more than a few calls to the system, of which bind() and close() go to the file
+// system.
 
 #include <parley/net/socket.hpp>
 #include <parley/platform/socket_file.hpp>
@@ -28,16 +34,20 @@ class UnixListener {
   }
   ~UnixListener() { close(); }
 
-  /// Listens at a path. A socket file that a dead server left behind is replaced; one that a server answers on gives
-  /// std::errc::address_in_use, and any other kind of file is left alone with the same error. Who may connect is
-  /// decided by the permissions of the file and its folder.
+  /// Listens at a path. A socket file that a dead server left behind is replaced; one that a server listens on gives
+  /// std::errc::address_in_use, and any other kind of file is left alone with the same error. Do not start two servers
+  /// on a path at the same moment: one that has bound and does not listen yet looks dead. Who may connect is decided by
+  /// the permissions of the file and its folder. The backlog is as in Socket::listen().
+  /// Errors: those of Address::unix_path(): Error::malformed, too_long; the system's own, such as
+  /// std::errc::no_such_file_or_directory, permission_denied.
   static Result<UnixListener> bind(std::string_view path, int backlog = platform::default_backlog) {
     const auto address = Address::unix_path(path);
     if (!address) return address.error();
     return bind(*address, backlog);
   }
 
-  /// The same for any Unix address, abstract names included.
+  /// The same for any Unix address, abstract names included; to those every program in the same network namespace may
+  /// connect. Errors: Error::malformed for another family; the system's own.
   static Result<UnixListener> bind(const Address& address, int backlog = platform::default_backlog) {
     if (address.family() != Address::Family::unix_domain) return Error::malformed;
     auto opened = Socket::open(family::unix_domain, type::stream);
@@ -54,12 +64,18 @@ class UnixListener {
     return listener;
   }
 
-  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet; as TcpListener::accept().
+  /// Completes with the next connection: Result<Socket>, which belongs to no loop yet.
+  /// Errors:     those of every operation (net/socket.hpp). Never for what concerns one peer only, nor when descriptors
+  ///             or memory run out: then it goes on after a pause of 100 ms.
+  /// Cancelling: a timeout or a stop loses no connection; the next call gets it.
   [[nodiscard]] auto accept() noexcept { return socket_.accept(); }
 
+  /// Errors: Error::closed; the system's own.
   Result<Address> local_address() const { return socket_.local_address(); }
   bool is_open() const noexcept { return socket_.is_open(); }
-  /// Also removes the socket file, unless another has taken its place.
+  /// Also removes the socket file, unless another has taken its place; so does the destructor. A relative path is
+  /// looked for from the folder that is current then. An accept() in flight completes with Error::cancelled. On the
+  /// owner's thread.
   void close() noexcept {
     socket_.close();
     platform::FileIdentity now;
@@ -68,6 +84,7 @@ class UnixListener {
     }
     path_.clear();
   }
+  /// For options. What is released or closed there leaves the file behind until close().
   Socket& socket() noexcept { return socket_; }
 
  private:

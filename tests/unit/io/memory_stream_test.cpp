@@ -4,6 +4,7 @@
 #include <parley/core/event_loop.hpp>
 #include <parley/io/exact.hpp>
 #include <parley/io/line_reader.hpp>
+#include <parley/io/send_line.hpp>
 
 #include "support/catch.hpp"
 
@@ -136,4 +137,10 @@ TEST_CASE("a timeout leaves the stream to the next operation") {
   CHECK_FALSE(stream.receiver_waits());
   CHECK(send_all(stream, "x").within(0s).wait().error() == Error::timed_out);
   CHECK_FALSE(stream.sender_waits());
+}
+
+TEST_CASE("a step takes at least one byte, whatever is asked for") {
+  MemoryStream stream({.max_per_send = 0});
+  REQUIRE(send_line(stream, "ab").wait());
+  CHECK(stream.take_sent() == "ab\n");
 }

@@ -188,3 +188,18 @@ TEST_CASE("wait() on a connection whose loop fails ends it") {
   CHECK(Socket::connect("127.0.0.1", silent.address().port()).wait().error() == std::errc::too_many_files_open);
   CHECK(support::open_descriptors() == before);
 }
+
+#if PARLEY_HAS_EXCEPTIONS
+namespace {
+struct Throwing {
+  static Result<Throwing> open(int, int) { throw std::bad_alloc(); }
+  Task<Result<>> connect(const Address&) { co_return Result<>(); }
+};
+}  // namespace
+
+TEST_CASE("an attempt that throws ends the connect, not never") {
+  EventLoop loop;
+  const std::vector<Address> addresses{Address::loopback_v4(1), Address::any_v6(1)};
+  CHECK_THROWS_AS(loop.run(detail::Connector<Throwing>::to_any(addresses)), std::bad_alloc);
+}
+#endif
