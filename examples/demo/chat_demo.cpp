@@ -4,16 +4,23 @@
 //   cmake --workflow --preset demo
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <list>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "output.hpp"
+#include "standard_streams.hpp"
 #include "support/process.hpp"
+#include "text.hpp"
 
 namespace {
 
@@ -134,13 +141,34 @@ void chat(const std::string& program) {
   std::printf("  %s server\n  %s client --name YOU\n", room.shown_program().c_str(), room.shown_program().c_str());
 }
 
+constexpr std::string_view help =
+    "usage: chat_demo PROGRAM\n"
+    "Three people chat through a server: four real processes over loopback.\n"
+    "\n"
+    "  PROGRAM           where coroutine_chat is\n"
+    "  --help            this text";
+
+// Like common::Arguments, which knows options only: nothing when the demonstration can begin, else the status to exit
+// with.
+std::optional<int> parse(const std::vector<std::string_view>& words) {
+  common::open_standard_streams();
+  for (const std::string_view word : words)
+    if (word == "--help" || word == "-h") return common::print_line(help) ? 0 : common::give_up_printing(errno);
+  std::string problem;
+  for (const std::string_view word : words)
+    if (problem.empty() && word.starts_with('-')) problem = "there is no option \"" + common::clean_text(word) + '"';
+  if (problem.empty() && words.size() > 1) problem = "do not know what \"" + common::clean_text(words[1]) + "\" is for";
+  if (problem.empty() && words.empty()) problem = "say where coroutine_chat is";
+  if (problem.empty()) return std::nullopt;
+  common::print_error("chat_demo: " + problem + " (chat_demo --help tells more)");
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: chat_demo PATH-OF-coroutine_chat\n");
-    return 2;
-  }
+  const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (const auto status = parse(words)) return *status;
   try {
     chat(argv[1]);
     return 0;

@@ -20,7 +20,6 @@
 
 using namespace parley;
 using namespace std::chrono_literals;
-
 using Line = std::shared_ptr<const std::string>;  // one text, however many are yet to get it
 
 struct Member {
@@ -60,10 +59,7 @@ Task<> session(Room& room, Socket peer) {
   (void)co_await peer.send_all("* welcome! Your first line is your name.\n");
   const auto first = co_await lines.next().within(1min);
   const std::string name = common::clean_name(first ? *first : "", 32);
-  if (name.empty()) {
-    (void)co_await peer.send_all("! a name has 1 to 32 characters\n").within(1s);
-    co_return;
-  }
+  if (name.empty()) co_return static_cast<void>(co_await peer.send_all("! a name has 1 to 32 characters\n").within(1s));
   Member member{peer, name};
   (void)member.queue.try_send(std::make_shared<std::string>("* others here: " + std::to_string(room.size()) + '\n'));
   tell_others(room, member, "* " + name + " joined");
@@ -84,9 +80,12 @@ Task<int> serve(std::string program, std::string host, std::uint16_t port) {
   co_return common::give_up("cannot accept connections on " + at.to_string(), peer.error());
 }
 
-Task<> send_typed(Socket& server) {
+Task<> send_typed(Socket& server, int& status) {
   Keyboard keyboard;
-  while (auto line = co_await keyboard.line()) (void)co_await server.send_all(std::string(*line) + '\n');
+  Result<std::string_view> line;
+  while ((line = co_await keyboard.line())) (void)co_await server.send_all(std::string(*line) + '\n');
+  if (line.error() != Error::end_of_stream && line.error() != Error::closed)
+    status = common::give_up("cannot read a line", line.error());
   (void)server.shutdown(ShutdownWay::send);  // half-close: no more from here, but what is under way may still come
   if (co_await sleep(5s)) (void)server.shutdown(ShutdownWay::both);
 }
@@ -95,14 +94,15 @@ Task<int> join(std::string host, std::uint16_t port, std::string name) {
   auto server = co_await Socket::connect(host, port).within(10s);
   if (!server) co_return common::give_up("cannot connect to " + common::endpoint(host, port), server.error());
   if (!name.empty()) (void)co_await server->send_all(name + '\n');
+  int status = 0;
   Scope typing;
-  typing.spawn(send_typed(*server));
+  typing.spawn(send_typed(*server, status));
   LineReader lines(*server);
   Result<std::string_view> line;
   while ((line = co_await lines.next()))
     if (!common::print_line(common::clean_text(*line))) co_return common::give_up_printing(errno);
   if (line.error() == Error::end_of_stream)
-    co_return common::print_line("* disconnected") ? 0 : common::give_up_printing(errno);
+    co_return common::print_line("* disconnected") ? status : common::give_up_printing(errno);
   co_return common::give_up("lost the connection to " + common::endpoint(host, port), line.error());
 }
 

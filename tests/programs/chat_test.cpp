@@ -444,6 +444,26 @@ TEST_CASE("coroutine_chat client prints what is under way when it leaves") {
   CHECK(process.output() == "late\n* disconnected\n");
 }
 
+TEST_CASE("coroutine_chat client says so when it cannot read what is typed") {
+  CoroutineChat server;
+  RawSocket ben = server.join("Ben");
+  SECTION("a line that is too long") {
+    Person ann(server, "Ann");
+    ann.write("hi\n");
+    CHECK(ben.receive_until("hi\n") == "* Ann joined\nAnn: hi\n");
+    ann.write(std::string(65537, 'x') + "\nnot sent\n");
+    CHECK(ending(ann) == failed);
+    CHECK(ann.errors() == "cannot read a line: Longer than the limit\n");
+    CHECK(ben.receive_until("\n") == "* Ann left\n");
+  }
+  SECTION("a folder") {
+    const Outcome outcome = run_to_end(in_shell("exec \"$0\" \"$@\" </", client(server.port, "Ann")));
+    CHECK(outcome.exit == failed);
+    CHECK(outcome.errors == "cannot read a line: Is a directory\n");
+    CHECK(ben.receive_until("left\n") == "* Ann joined\n* Ann left\n");
+  }
+}
+
 TEST_CASE("coroutine_chat client leaves a server that does not answer its leaving") {
   RawSocket listener = RawSocket::listen();
   Process process(client(listener.port(), "Ann"));

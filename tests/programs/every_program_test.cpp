@@ -27,8 +27,10 @@ const std::vector<Server> servers{{"hello_tcp", {"server"}},
                                   {"echo_server", {}},
                                   {"coroutine_chat", {"server"}}};
 const std::vector<std::string> clients{"hello_tcp", "hello_udp", "coroutine_chat"};
-const std::vector<std::string> all{"hello_tcp",   "hello_udp", "threaded_chat",
-                                   "echo_server", "timeout",   "coroutine_chat"};
+const std::vector<std::string> all{"hello_tcp", "hello_udp",      "threaded_chat", "echo_server",
+                                   "timeout",   "coroutine_chat", "chat_demo"};
+
+bool has_endpoint(const std::string& program) { return program != "timeout" && program != "chat_demo"; }
 
 Words with(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
@@ -53,8 +55,9 @@ TEST_CASE("every program explains itself") {
     CHECK(outcome.exit == well);
     CHECK(outcome.output.starts_with("usage: " + program));
     CHECK(outcome.errors.empty());
+    CHECK(outcome.output.ends_with("  --help            this text\n"));
     for (const std::string option : {"--host", "--port"})
-      CHECK((outcome.output.find(option) != std::string::npos) == (program != "timeout"));
+      CHECK((outcome.output.find(option) != std::string::npos) == has_endpoint(program));
   }
   const std::string help = run_to_end(command("threaded_chat", {"--port", "70000", "-h"})).output;
   CHECK(help.find("(127.0.0.1)\n") != std::string::npos);
@@ -65,13 +68,16 @@ TEST_CASE("wrong usage is told in one line, with status 2") {
   for (const std::string& program : all) {
     INFO(program);
     const bool has_commands = program.starts_with("hello") || program == "coroutine_chat";
-    const Words good = has_commands ? Words{"server"} : Words{};
+    const Words good = has_commands             ? Words{"server"}
+                       : program == "chat_demo" ? Words{path_of("coroutine_chat")}
+                                                : Words{};
     std::vector<Words> wrong{with(good, {"--what"}), with(good, {"what"}), with(good, {"--what\x1b[2J", "x"})};
     if (has_commands) wrong.insert(wrong.end(), {Words{}, Words{"both"}, Words{"server", "client"}});
-    if (program != "timeout")
+    if (program == "chat_demo") wrong.push_back({});
+    if (has_endpoint(program))
       for (const std::string value : {"", "x", "-1", "65536", "80 ", "0x50", "123456789012345678901234567890"})
         wrong.push_back(with(good, {"--port", value}));
-    if (program != "timeout") wrong.push_back(with(good, {"--port"}));
+    if (has_endpoint(program)) wrong.push_back(with(good, {"--port"}));
     for (const Words& words : wrong) {
       const Outcome outcome = run_to_end(command(program, words));
       INFO(outcome.errors);

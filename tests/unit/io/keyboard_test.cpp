@@ -3,6 +3,7 @@
 
 #include <parley/core/event_loop.hpp>
 #include <parley/core/race.hpp>
+#include <parley/core/sleep.hpp>
 #include <parley/net/socket_pair.hpp>
 
 #include "support/catch.hpp"
@@ -19,6 +20,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -91,6 +94,67 @@ void check_lines_waiting(const NativeHandle& from, const Lines& expected) {
   while ((line = keyboard.line().within(5s).wait())) lines.emplace_back(*line);
   CHECK(line.error() == Error::end_of_stream);
   CHECK(lines == expected);
+}
+
+using MaybeLine = std::optional<Result<std::string>>;
+
+Task<> read_one(Keyboard& keyboard, MaybeLine& into, Duration timeout = Duration::max()) {
+  const auto line = co_await keyboard.line().within(timeout);
+  if (line) {
+    into.emplace(std::string(*line));
+  } else {
+    into.emplace(line.error());
+  }
+}
+
+// Runs what is ready on a loop that is turned by hand.
+struct Bench {
+  explicit Bench(int max_resumptions = 1024) : loop({.max_resumptions = max_resumptions, .time = &clock}) {}
+  void start(Scope& scope, Task<> task) {
+    REQUIRE(loop.post([&] { scope.spawn(std::move(task)); }));
+    turn();
+  }
+  void turn() {
+    for (int i = 0; i < 3; ++i) REQUIRE(loop.turn());
+  }
+  ManualClock clock;
+  EventLoop loop;
+};
+
+// The ways in which a wait for a line ends before there is one.
+enum class End { destroyed, cancelled, timed_out };
+constexpr End ends[] = {End::destroyed, End::cancelled, End::timed_out};
+
+// A coroutine that reads a line and is ended in one of these ways.
+class Doomed {
+ public:
+  Doomed(Bench& bench, Keyboard& keyboard) : bench_(bench) { bench.start(*scope_, read_one(keyboard, line, timeout)); }
+  // It is destroyed at once; of the others it learns in the next turn.
+  void end(End how) {
+    if (how == End::destroyed) scope_.reset();
+    if (how == End::cancelled) scope_->cancel();
+    if (how == End::timed_out) bench_.clock.advance(timeout);
+  }
+  // It has ended without a line, and said why if there was anybody left to say it.
+  void check_ended(End how) const {
+    REQUIRE(line.has_value() == (how != End::destroyed));
+    if (line) CHECK(line->error() == (how == End::cancelled ? Error::cancelled : Error::timed_out));
+  }
+
+  MaybeLine line;
+
+ private:
+  static constexpr Duration timeout = 1s;
+  Bench& bench_;
+  std::unique_ptr<Scope> scope_ = std::make_unique<Scope>();
+};
+
+// What it has read, if anything, and all that is left.
+Lines rest_of_lines(Bench& bench, Keyboard& keyboard, const MaybeLine& first) {
+  Lines lines;
+  if (first && *first) lines.push_back(**first);
+  CHECK(bench.loop.run(read_all(keyboard, lines)).error() == Error::end_of_stream);
+  return lines;
 }
 
 }  // namespace
@@ -204,6 +268,117 @@ TEST_CASE("a timeout or a stop in the middle of a line loses nothing") {
     CHECK(line.value() == "hello");
   };
   CHECK(loop.run(read()).has_value());
+}
+
+TEST_CASE("a wait for a line that ends loses nothing, not even half a line") {
+  for (const bool on_terminal : {false, true}) {
+    for (const std::string half : {"", "hel"}) {
+      for (const End how : ends) {
+        CAPTURE(on_terminal, half, static_cast<int>(how));
+        Ends typed = on_terminal ? make_terminal() : make_pipe();
+        Bench bench;
+        Keyboard keyboard(typed.read.get());
+        Doomed doomed(bench, keyboard);
+        type_in(typed.write, half);
+        bench.turn();
+        CHECK_FALSE(doomed.line);
+        doomed.end(how);
+        bench.turn();
+        doomed.check_ended(how);
+        type_in(typed.write, std::string("hello\nnext\n").substr(half.size()));
+        if (on_terminal) {
+          type_in(typed.write, "\x04");
+        } else {
+          typed.write.close();
+        }
+        CHECK(rest_of_lines(bench, keyboard, doomed.line) == Lines{"hello", "next"});
+      }
+    }
+  }
+}
+
+TEST_CASE("a line that comes in the turn in which the wait for it ends is not lost") {
+  for (const std::string half : {"", "hel"}) {
+    for (const End how : ends) {
+      CAPTURE(half, static_cast<int>(how));
+      Ends pipe = make_pipe();
+      Bench bench;
+      Keyboard keyboard(pipe.read.get());
+      Doomed doomed(bench, keyboard);
+      type_in(pipe.write, half);
+      bench.turn();
+      type_in(pipe.write, std::string("hello\n").substr(half.size()));
+      doomed.end(how);
+      bench.turn();
+      CHECK(doomed.line.has_value() == (how != End::destroyed));
+      type_in(pipe.write, "next\n");
+      pipe.write.close();
+      CHECK(rest_of_lines(bench, keyboard, doomed.line) == Lines{"hello", "next"});
+    }
+  }
+}
+
+TEST_CASE("a line that was found is not lost when its coroutine ends before it resumes") {
+  for (const End how : ends) {
+    CAPTURE(static_cast<int>(how));
+    Ends one_pipe = make_pipe();
+    Ends other_pipe = make_pipe();
+    Bench bench(1);
+    Keyboard one(one_pipe.read.get());
+    Keyboard other(other_pipe.read.get());
+    Doomed reads_one(bench, one);
+    Doomed reads_other(bench, other);
+    for (Ends* pipe : {&one_pipe, &other_pipe}) {
+      type_in(pipe->write, "found\nnext\n");
+      pipe->write.close();
+    }
+    REQUIRE(bench.loop.turn());  // both operations are done; only one coroutine was resumed
+    CHECK(reads_one.line.has_value() != reads_other.line.has_value());
+    reads_one.end(how);
+    reads_other.end(how);
+    bench.turn();
+    CHECK(rest_of_lines(bench, one, reads_one.line) == Lines{"found", "next"});
+    CHECK(rest_of_lines(bench, other, reads_other.line) == Lines{"found", "next"});
+  }
+}
+
+TEST_CASE("another keyboard on the descriptor goes on when the wait of one ends") {
+  for (const End how : ends) {
+    CAPTURE(static_cast<int>(how));
+    Ends pipe = make_pipe();
+    Bench bench;
+    Keyboard first(pipe.read.get());
+    Keyboard second(pipe.read.get());
+    Doomed doomed(bench, first);
+    MaybeLine line;
+    Scope scope;
+    bench.start(scope, read_one(second, line));
+    doomed.end(how);
+    bench.turn();
+    doomed.check_ended(how);
+    type_in(pipe.write, "for the second\n");
+    bench.turn();
+    REQUIRE((line && *line));
+    CHECK(**line == "for the second");
+    type_in(pipe.write, "for the first\n");
+    pipe.write.close();
+    CHECK(rest_of_lines(bench, first, doomed.line) == Lines{"for the first"});
+  }
+}
+
+TEST_CASE("a plain thread's wait that ends loses nothing either") {
+  const Ends pipe = make_pipe();
+  Keyboard keyboard(pipe.read.get());
+  for (const std::string half : {"", "hel"}) {
+    if (!half.empty()) type_in(pipe.write, half);
+    CHECK(keyboard.line().within(0s).wait().error() == Error::timed_out);
+    StopSource source;
+    std::thread stops([&] { source.request_stop(); });
+    CHECK(keyboard.line().stop(source.token()).wait().error() == Error::cancelled);
+    stops.join();
+    type_in(pipe.write, std::string("hello\n").substr(half.size()));
+    CHECK(keyboard.line().within(5s).wait().value() == "hello");
+  }
 }
 
 TEST_CASE("raced with a socket, whoever is first wins and the other loses nothing") {
@@ -331,6 +506,19 @@ int background_job_of_terminal(const char* terminal_name, int hands) {
     const auto read = [](Keyboard& keys, int told_end, int go_end) -> Task<int> {
       const auto kept_waiting = co_await keys.line().within(2s);
       if (kept_waiting.error() != Error::timed_out) co_return 10;
+      MaybeLine stopped;
+      MaybeLine destroyed;
+      {
+        Scope scope;
+        scope.spawn(read_one(keys, stopped));
+        static_cast<void>(co_await sleep(1s));
+        static_cast<void>(co_await scope.cancel_and_join());
+        if (!stopped || stopped->error() != Error::cancelled) co_return 14;
+        Scope ends_here;
+        ends_here.spawn(read_one(keys, destroyed));
+        static_cast<void>(co_await sleep(1s));
+      }
+      if (destroyed) co_return 15;
       char byte = 'w';
       if (::write(told_end, &byte, 1) != 1 || ::read(go_end, &byte, 1) != 1) co_return 11;
       const auto line = co_await keys.line().within(2s);
