@@ -6,6 +6,8 @@
 //   Keyboard keyboard;
 //   while (auto line = co_await keyboard.line()) ...
 //
+// recv() gives the bytes as they come: for a program that has put the terminal into a mode without lines.
+//
 // Works with a terminal, a pipe, a socket, a file and /dev/null. A terminal hands over whole lines, edited by its user,
 // unless it was put into another mode; Ctrl-D on an empty line is the end of the stream.
 //
@@ -21,7 +23,10 @@
 #include <parley/platform/terminal.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <system_error>
+#include <utility>
 
 namespace parley::inline PARLEY_ABI {
 
@@ -94,12 +99,58 @@ class KeyboardStream {
   bool terminal_ = false;
 };
 
+struct KeyboardInput {
+  KeyboardInput(KeyboardStream from, const LineReaderOptions& options)
+      : stream(std::move(from)), lines(stream, options) {}
+  KeyboardStream stream;
+  LineReader<KeyboardStream> lines;
+};
+
+/// Takes what the lines have left over, or else receives.
+class KeyboardReceiveSteps {
+ public:
+  static constexpr auto direction = platform::Direction::read;
+  KeyboardReceiveSteps(KeyboardInput& input, MutableBytes buffer) noexcept
+      : input_(input), data_(buffer.data()), size_(buffer.size()) {}
+
+  Step step(Operation& operation) noexcept {
+    if (size_ == 0) {
+      operation.fail(static_cast<int>(std::errc::invalid_argument));
+      return Step::done;
+    }
+    if (!input_.lines.rest().empty()) {
+      operation.succeed();
+      return Step::done;
+    }
+    std::size_t count = 0;
+    const Step step = input_.stream.poll_recv(operation, {data_, size_}, count);
+    if (step != Step::done) return step;
+    data_ = nullptr;
+    size_ = count;
+    return step;
+  }
+
+  Result<std::size_t> result(Operation& operation) noexcept {
+    if (operation.error()) return operation.error();
+    if (data_ == nullptr) return size_;
+    const std::size_t taken = input_.lines.take_rest({data_, size_});
+    // Two operations at a time: the other one has taken it.
+    if (taken == 0) return Error::busy;
+    return taken;
+  }
+
+ private:
+  KeyboardInput& input_;
+  std::byte* data_;   // nullptr once something was received
+  std::size_t size_;  // what there is room for; then what was received
+};
+
 }  // namespace detail
 
 /// Duplicates the descriptor, which stays its owner's. Several may exist: of a terminal's lines each goes to one of
 /// them; a pipe or a file they would tear into pieces, since whoever reads takes what is there.
 ///
-/// Concurrency: one line() at a time; a second gives Error::busy.
+/// Concurrency: one line() or recv() at a time; a second gives Error::busy.
 /// Threads:     belongs to the first loop that awaits it; elsewhere Error::wrong_loop. Plain threads may wait() on one
 ///              that no loop has used.
 /// Memory:      as of a LineReader.
@@ -108,9 +159,10 @@ class Keyboard {
   using Options = LineReaderOptions;
 
   /// Standard input. Where it cannot be had, line() says so.
-  explicit Keyboard(Options options = {}) : lines_(stream_, options) {}
+  explicit Keyboard(Options options = {}) : input_(detail::KeyboardStream(), options) {}
   /// Another descriptor, borrowed for this call.
-  explicit Keyboard(platform::NativeSocket handle, Options options = {}) : stream_(handle), lines_(stream_, options) {}
+  explicit Keyboard(platform::NativeSocket handle, Options options = {})
+      : input_(detail::KeyboardStream(handle), options) {}
   Keyboard(const Keyboard&) = delete;
   Keyboard& operator=(const Keyboard&) = delete;
 
@@ -120,16 +172,26 @@ class Keyboard {
   ///             Error::closed where the descriptor is not open, and after close(), once the lines that had come are
   ///             delivered.
   /// Cancelling: loses nothing, at any point.
-  [[nodiscard]] auto line() noexcept { return lines_.next(); }
+  [[nodiscard]] auto line() noexcept { return input_.lines.next(); }
+
+  /// Completes when at least one byte is there: Result<std::size_t>. 0 is the end of the stream, and only that. What
+  /// line() has read beyond its lines comes first. The buffer is borrowed until then; an empty one is
+  /// std::errc::invalid_argument.
+  /// Errors:     Error::closed as of line(), but after close() only once the bytes that line() had read are taken; the
+  ///             system's own.
+  /// Cancelling: loses nothing: bytes that have come win over it. A coroutine that is destroyed when they have come and
+  ///             before it resumes takes them along, as of Socket::recv().
+  [[nodiscard]] auto recv(MutableBytes buffer) noexcept {
+    return detail::StepOperation<detail::KeyboardReceiveSteps>(input_.stream.descriptor(), input_, buffer);
+  }
 
   /// Whether it was one when the Keyboard was made. Never blocks.
-  bool is_terminal() const noexcept { return stream_.is_terminal(); }
+  bool is_terminal() const noexcept { return input_.stream.is_terminal(); }
   /// Completes what is in flight with Error::cancelled. On the loop's thread.
-  void close() noexcept { stream_.close(); }
+  void close() noexcept { input_.stream.close(); }
 
  private:
-  detail::KeyboardStream stream_;
-  LineReader<detail::KeyboardStream> lines_;
+  detail::KeyboardInput input_;
 };
 
 }  // namespace parley::inline PARLEY_ABI

@@ -33,6 +33,7 @@ using namespace std::chrono_literals;
 using platform::NativeHandle;
 
 static_assert(sizeof(std::declval<Keyboard&>().line()) <= 96);
+static_assert(sizeof(std::declval<Keyboard&>().recv(std::declval<char (&)[1]>())) <= 96);
 
 namespace {
 
@@ -571,4 +572,97 @@ TEST_CASE("standard input that was closed at the start is not mistaken for what 
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+}
+
+TEST_CASE("bytes come as they are, and the end of the stream is none of them") {
+  for (const bool on_loop : {false, true}) {
+    Ends pipe = make_pipe();
+    Keyboard keyboard(pipe.read.get());
+    char buffer[3];
+    EventLoop loop;
+    const auto receive = [&]() -> Task<Result<std::size_t>> { co_return co_await keyboard.recv(buffer).within(5s); };
+    const auto read = [&] {
+      const auto count = on_loop ? loop.run(receive()) : keyboard.recv(buffer).within(5s).wait();
+      return std::string(buffer, count.value());
+    };
+    type_in(pipe.write, "ab\ncd");
+    CHECK(read() == "ab\n");
+    CHECK(read() == "cd");
+    pipe.write.close();
+    CHECK(read().empty());
+    CHECK(read().empty());
+  }
+}
+
+TEST_CASE("bytes of a terminal that hands over each key") {
+  const Ends terminal = make_terminal();
+  termios modes{};
+  REQUIRE(::tcgetattr(terminal.read.get(), &modes) == 0);
+  ::cfmakeraw(&modes);
+  REQUIRE(::tcsetattr(terminal.read.get(), TCSANOW, &modes) == 0);
+  Keyboard keyboard(terminal.read.get());
+  EventLoop loop;
+  const auto read = [&]() -> Task<> {
+    char buffer[16];
+    for (const std::string key : {"a", "\x1b[A", "\x03", "\x04"}) {
+      type_in(terminal.write, key);
+      const auto count = co_await keyboard.recv(buffer).within(5s);
+      CHECK(std::string(buffer, count.value()) == key);
+    }
+  };
+  CHECK(loop.run(read()).has_value());
+}
+
+TEST_CASE("bytes that line() has read ahead come first") {
+  Ends pipe = make_pipe();
+  Keyboard keyboard(pipe.read.get());
+  char buffer[4];
+  type_in(pipe.write, "line\nahead");
+  CHECK(keyboard.line().within(5s).wait().value() == "line");
+  CHECK(keyboard.recv(buffer).within(5s).wait().value() == 4);
+  CHECK(std::string(buffer, 4) == "ahea");
+  CHECK(keyboard.line().within(0s).wait().error() == Error::timed_out);
+  keyboard.close();
+  CHECK(keyboard.recv(buffer).within(5s).wait().value() == 1);
+  CHECK(buffer[0] == 'd');
+  CHECK(keyboard.recv(buffer).within(5s).wait().error() == Error::closed);
+}
+
+TEST_CASE("waiting for bytes ends like any other wait, and loses none") {
+  Ends pipe = make_pipe();
+  Keyboard keyboard(pipe.read.get());
+  char buffer[8];
+  CHECK(keyboard.recv(MutableBytes()).within(5s).wait().error() == std::errc::invalid_argument);
+  EventLoop loop;
+  const auto read = [&]() -> Task<> {
+    const auto late = co_await keyboard.recv(buffer).within(0s);
+    CHECK(late.error() == Error::timed_out);
+    const auto raced = co_await race(keyboard.recv(buffer), sleep(0s));
+    CHECK(raced.index == 1);
+    CHECK(std::get<0>(raced.results).error() == Error::cancelled);
+    Scope scope;
+    scope.spawn([](Keyboard& keys) -> Task<> {
+      char other[8];
+      static_cast<void>(co_await keys.recv(other));
+      CHECK(false);
+    }(keyboard));
+    const auto second = co_await keyboard.line();
+    CHECK(second.error() == Error::busy);
+  };
+  CHECK(loop.run(read()).has_value());
+  const auto go_on = [&]() -> Task<> {
+    type_in(pipe.write, "typed");
+    const auto count = co_await keyboard.recv(buffer).within(5s);
+    CHECK(std::string(buffer, count.value()) == "typed");
+    Scope scope;
+    scope.spawn([](Keyboard& keys) -> Task<> {
+      char other[8];
+      const auto ended = co_await keys.recv(other);
+      CHECK(ended.error() == Error::cancelled);
+    }(keyboard));
+    keyboard.close();
+    const auto joined = co_await scope.join();
+    CHECK(joined.has_value());
+  };
+  CHECK(loop.run(go_on()).has_value());
 }
