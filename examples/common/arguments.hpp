@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The command line of the example programs: options with a value, an optional command word, --help.
+// The command line of the example programs: options with and without a value, values without an option, an optional
+// command word, --help; --help-all where there are options that few people need.
 //
 //   std::uint16_t port = 8000;
 //   Arguments arguments("echo_server", "Sends back what it receives.");
 //   arguments.option("--port", "PORT", port, "where to listen; 0 takes a free one");
 //   if (const auto status = arguments.parse(argc, argv)) return *status;
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,17 +30,28 @@
 namespace common {
 
 // How a value is read from its text, for each type that an option can have: false leaves the value as it was.
-inline constexpr std::string_view kind_of(const std::string&) { return "a text"; }
+inline std::string kind_of(const std::string&) { return "a text"; }
 inline std::string show_value(const std::string& value) { return value; }
 inline bool read_value(std::string_view text, std::string& value) {
   value = text;
   return true;
 }
 
-inline constexpr std::string_view kind_of(const std::uint16_t&) { return "a number from 0 to 65535"; }
-inline std::string show_value(std::uint16_t value) { return std::to_string(value); }
-inline bool read_value(std::string_view text, std::uint16_t& value) {
-  std::uint16_t number = 0;
+template <class T>
+concept Number =
+    std::is_same_v<T, std::uint16_t> || std::is_same_v<T, std::uint32_t> || std::is_same_v<T, std::uint64_t>;
+
+template <Number T>
+std::string kind_of(const T&) {
+  return "a number from 0 to " + std::to_string(std::numeric_limits<T>::max());
+}
+template <Number T>
+std::string show_value(T value) {
+  return std::to_string(value);
+}
+template <Number T>
+bool read_value(std::string_view text, T& value) {
+  T number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return false;
   value = number;
@@ -58,9 +73,33 @@ class Arguments {
   void option(std::string name, const std::string& value_name, T& value, std::string meaning) {
     const std::string shown = show_value(value);
     if (!shown.empty()) meaning += " (" + shown + ")";
-    options_.push_back({std::move(name), value_name, std::move(meaning), kind_of(value),
-                        [&value](std::string_view text) { return read_value(text, value); }});
+    add({std::move(name), value_name, std::move(meaning), kind_of(value),
+         [&value](std::string_view text) { return read_value(text, value); }});
   }
+  /// One of a few words.
+  void choice(std::string name, std::string& value, std::vector<std::string> words, std::string meaning) {
+    std::string names;
+    for (const std::string& word : words) names += (names.empty() ? "" : "|") + word;
+    if (!value.empty()) meaning += " (" + value + ")";
+    add({std::move(name), names, std::move(meaning), "one of " + names, [&value, words](std::string_view text) {
+           const bool known = std::find(words.begin(), words.end(), text) != words.end();
+           if (known) value = text;
+           return known;
+         }});
+  }
+  /// An option without a value.
+  void flag(std::string name, bool& value, std::string meaning) {
+    add({std::move(name), "", std::move(meaning), "", [&value](std::string_view) { return value = true; }});
+  }
+  /// A value without an option; one after the other, in the order of these calls. The first `optional` may be left out
+  /// together with all that follow.
+  template <class T>
+  void positional(std::string name, T& value, std::string meaning, bool optional = false) {
+    positionals_.push_back({std::move(name), std::move(meaning), kind_of(value), optional,
+                            [&value](std::string_view text) { return read_value(text, value); }});
+  }
+  /// What is added from here on is shown by --help-all only.
+  void more() { more_ = true; }
 
   /// Nothing when the program can go on, else the status to exit with: --help was asked for, or the usage was wrong and
   /// one line on standard error has said how. Opens standard streams that are closed (standard_streams.hpp).
@@ -69,22 +108,33 @@ class Arguments {
     const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     for (const std::string_view word : words) {
       if (word == "--help" || word == "-h") return print_line(help()) ? 0 : give_up_printing(errno);
+      if (more_ && word == "--help-all") return print_line(help(true)) ? 0 : give_up_printing(errno);
     }
     for (std::size_t i = 0; i < words.size(); ++i) {
-      const std::string problem = words[i].starts_with('-') ? take_option(words, i) : take_command(words[i]);
+      const std::string problem = words[i].starts_with('-') ? take_option(words, i) : take_word(words[i]);
       if (!problem.empty()) return wrong_usage(problem);
     }
     if (!commands_.empty() && command_.empty()) return wrong_usage("say " + command_words(" or "));
+    if (taken_ < positionals_.size() && !positionals_[taken_].optional) {
+      return wrong_usage("say " + positionals_[taken_].name + ": " + positionals_[taken_].meaning);
+    }
     return std::nullopt;
   }
 
-  std::string help() const {
-    std::string text = "usage: " + program_ + (commands_.empty() ? "" : " " + command_words("|")) + " [OPTION]...\n" +
-                       summary_ + "\n\n";
+  std::string help(bool all = false) const {
+    std::string usage = "usage: " + program_ + (commands_.empty() ? "" : " " + command_words("|")) + " [OPTION]...";
+    for (const Positional& one : positionals_) usage += one.optional ? " [" + one.name + "]" : " " + one.name;
+    std::string text = usage + "\n" + summary_ + "\n\n";
+    for (const Positional& one : positionals_) append_row(text, one.name, one.meaning);
+    if (!positionals_.empty()) text += '\n';
     for (const Command& command : commands_) append_row(text, command.word, command.meaning);
     if (!commands_.empty()) text += '\n';
-    for (const Option& option : options_) append_row(text, option.name + " " + option.value_name, option.meaning);
+    for (const Option& option : options_) {
+      if (option.rare && !all) continue;
+      append_row(text, option.name + (option.value_name.empty() ? "" : " ") + option.value_name, option.meaning);
+    }
     append_row(text, "--help", "this text");
+    if (more_) append_row(text, "--help-all", "the same with all options");
     text.pop_back();  // whoever prints it ends the last line
     return text;
   }
@@ -94,10 +144,20 @@ class Arguments {
     std::string word, meaning;
   };
   struct Option {
-    std::string name, value_name, meaning;
-    std::string_view kind;
+    std::string name, value_name, meaning, kind;
+    std::function<bool(std::string_view)> read;
+    bool rare = false;  // shown by --help-all only
+  };
+  struct Positional {
+    std::string name, meaning, kind;
+    bool optional;
     std::function<bool(std::string_view)> read;
   };
+
+  void add(Option option) {
+    option.rare = more_;
+    options_.push_back(std::move(option));
+  }
 
   // Both return what is wrong, or nothing.
   std::string take_option(const std::vector<std::string_view>& words, std::size_t& i) {
@@ -105,16 +165,27 @@ class Arguments {
     const std::string_view name = words[i].substr(0, equals);
     for (const Option& option : options_) {
       if (option.name != name) continue;
+      if (option.value_name.empty()) {
+        if (equals != std::string_view::npos) return option.name + " takes no value";
+        option.read({});
+        return {};
+      }
       if (equals == std::string_view::npos && i + 1 == words.size()) return option.name + " needs a value";
       const auto value = equals == std::string_view::npos ? words[++i] : words[i].substr(equals + 1);
       if (option.read(value)) return {};
-      return option.name + " needs " + std::string(option.kind) + ", not " + quoted(value);
+      return option.name + " needs " + option.kind + ", not " + quoted(value);
     }
     return "there is no option " + quoted(name);
   }
 
+  std::string take_word(std::string_view word) {
+    if (command_.empty() && !commands_.empty()) return take_command(word);
+    if (taken_ == positionals_.size()) return "do not know what " + quoted(word) + " is for";
+    const Positional& one = positionals_[taken_++];
+    return one.read(word) ? std::string() : one.name + " is " + one.kind + ", not " + quoted(word);
+  }
+
   std::string take_command(std::string_view word) {
-    if (!command_.empty() || commands_.empty()) return "do not know what " + quoted(word) + " is for";
     for (const Command& command : commands_)
       if (command.word == word) command_ = word;
     return command_.empty() ? "say " + command_words(" or ") + ", not " + quoted(word) : std::string();
@@ -134,13 +205,16 @@ class Arguments {
   static std::string quoted(std::string_view text) { return '"' + clean_text(text) + '"'; }
 
   static void append_row(std::string& text, const std::string& left, const std::string& right) {
-    constexpr std::size_t column = 18;
+    constexpr std::size_t column = 26;
     text += "  " + left + std::string(left.size() < column ? column - left.size() : 1, ' ') + right + "\n";
   }
 
   std::string program_, summary_, command_;
   std::vector<Command> commands_;
   std::vector<Option> options_;
+  std::vector<Positional> positionals_;
+  std::size_t taken_ = 0;  // of them
+  bool more_ = false;
 };
 
 }  // namespace common
