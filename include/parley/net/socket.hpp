@@ -106,6 +106,13 @@ class Socket {
     if (!is_open()) return Error::closed;
     return system_error(platform::listen(native_handle(), backlog));
   }
+  /// What waits to receive (or to accept) completes with Error::cancelled, and loses nothing. On the owner's thread.
+  void cancel_receive() noexcept {
+    if (!is_open()) return;
+    if (auto* waiting = static_cast<Operation*>(descriptor_->waiting(platform::Direction::read))) {
+      waiting->driver().cancel(*waiting);
+    }
+  }
   /// Tells the peer, and what is in flight here, that no more is sent or received. Safe from any thread.
   Result<> shutdown(ShutdownWay way) noexcept {
     if (!is_open()) return Error::closed;

@@ -25,10 +25,13 @@ struct Descriptor : ListLink, platform::Pollable {
   std::atomic<bool>& blocked(platform::Direction direction) noexcept {
     return blocked_[static_cast<std::size_t>(direction)];
   }
+  /// A direction that is lent serves only operations that borrow it (Operation::borrow_direction()): a chat room's, say.
+  bool& lent(platform::Direction direction) noexcept { return lent_[static_cast<std::size_t>(direction)]; }
 
  private:
-  // One for each direction: a plain thread is inside wait(). Before the owner, where it fills the base's padding.
+  // One for each direction: a plain thread is inside wait(). Before the owner, where they fill the base's padding.
   std::array<std::atomic<bool>, 2> blocked_{};
+  std::array<bool, 2> lent_{};
 
  public:
   std::atomic<Driver*> owner = nullptr;
@@ -44,14 +47,15 @@ inline Claim claim_for_loop(Descriptor& descriptor, platform::Direction directio
                             Operation& operation) noexcept {
   Driver* owner = descriptor.owner.load(std::memory_order_acquire);
   if (owner == nullptr && descriptor.owner.compare_exchange_strong(owner, &loop)) {
-    if (!descriptor.blocked(platform::Direction::read) && !descriptor.blocked(platform::Direction::write)) {
-      return Claim::adopted;
-    }
+    const bool waited_on =
+        descriptor.blocked(platform::Direction::read) || descriptor.blocked(platform::Direction::write);
+    if (!waited_on && descriptor.lent(direction) == operation.borrows()) return Claim::adopted;
     descriptor.owner.store(nullptr);
     operation.fail(Error::busy);
     return Claim::refused;
   }
-  if (owner == &loop && descriptor.waiting(direction) == nullptr) return Claim::granted;
+  const bool free = descriptor.waiting(direction) == nullptr && descriptor.lent(direction) == operation.borrows();
+  if (owner == &loop && free) return Claim::granted;
   operation.fail(owner == &loop ? Error::busy : Error::wrong_loop);
   return Claim::refused;
 }
@@ -70,6 +74,7 @@ inline bool claim_for_thread(Descriptor& descriptor, platform::Direction directi
 inline Operation::Operation(StepFunction step, platform::Direction direction, Descriptor* descriptor) noexcept
     : step_(step),
       writes_(direction == platform::Direction::write),
+      borrows_(false),
       owns_stop_(false),
       shields_stop_(false),
       in_flight_(false),
@@ -100,11 +105,21 @@ inline bool Operation::start(Driver* driver, StopState* inherited) noexcept {
     return false;
   }
   if (!shields_stop_) stop_ = inherited;
-  if (pollable != nullptr && !driver->claim(*this, *descriptor())) return false;
+  const Started started = begin();
+  return started == Started::suspended || (started == Started::done && driver->finished_at_once(*this));
+}
+
+inline bool Operation::start_unbudgeted(Driver& driver) noexcept {
+  driver_ = &driver;
+  return begin() == Started::suspended;
+}
+
+inline Operation::Started Operation::begin() noexcept {
+  if (pollable != nullptr && !driver_->claim(*this, *descriptor())) return Started::refused;
   const Step first = step_(*this, Driver::stop_requested(*this) ? Drive::stop : Drive::advance);
-  if (first != Step::done) return driver->suspend(*this, first);
-  driver->leave_lists(*this);  // a child of a group may have woken it on another thread meanwhile
-  return driver->finished_at_once(*this);
+  if (first != Step::done) return driver_->suspend(*this, first) ? Started::suspended : Started::refused;
+  driver_->leave_lists(*this);  // a child of a group may have woken it on another thread meanwhile
+  return Started::done;
 }
 
 }  // namespace parley::inline PARLEY_ABI::detail

@@ -67,9 +67,14 @@ class Operation : public ListLink, public platform::Request {
   void set_timeout(Duration timeout) noexcept { deadline_ = timeout.count() < 0 ? 0 : timeout.count(); }
   void set_stop(StopState* state) noexcept;
   void set_continuation(Continuation next) noexcept { continuation_ = next; }
+  /// It is on behalf of whoever has the descriptor's direction on loan.
+  void borrow_direction() noexcept { borrows_ = true; }
+  bool borrows() const noexcept { return borrows_; }
   StopState* stop_state() const noexcept { return stop_; }
   /// True when it was suspended; false when it has finished already, and then the continuation is not run.
   bool start(Driver* driver, StopState* inherited) noexcept;
+  /// The same for one that is no coroutine's and so needs no share of the loop's fairness. False: it has finished.
+  bool start_unbudgeted(Driver& driver) noexcept;
   /// Ends it without a result if it is in flight, as its destruction does. On the driver's thread.
   void abandon() noexcept;
 
@@ -79,9 +84,11 @@ class Operation : public ListLink, public platform::Request {
   friend class TimerHeap;
 
   enum class Place : std::uint8_t { none, stop_list, inbox, woken, ready };
+  enum class Started : std::uint8_t { refused, done, suspended };
   static constexpr std::int64_t no_deadline = INT64_MAX;
   static constexpr std::uint32_t no_timer = UINT32_MAX;
 
+  Started begin() noexcept;
   platform::Direction direction() const noexcept {
     return writes_ ? platform::Direction::write : platform::Direction::read;
   }
@@ -95,6 +102,7 @@ class Operation : public ListLink, public platform::Request {
   std::int16_t status_ = 0;
   std::atomic<Place> place_ = Place::none;
   bool writes_ : 1;
+  bool borrows_ : 1;
   bool owns_stop_ : 1;     // stop_ was given by stop() and is counted; otherwise it is borrowed from the promise
   bool shields_stop_ : 1;  // stop() was called, so that nothing is inherited
   bool in_flight_ : 1;

@@ -8,6 +8,7 @@
 
 #include <parley/core/bytes.hpp>
 #include <parley/core/detail/descriptor.hpp>
+#include <parley/core/detail/no_memory.hpp>
 #include <parley/core/detail/transfer.hpp>
 #include <parley/core/operation.hpp>
 #include <parley/core/transferred.hpp>
@@ -122,22 +123,6 @@ class ReceiveSteps {
   std::byte* data_;
   std::size_t size_;  // what there is room for; then what was received
 };
-
-/// False where memory has run out. Without exceptions the program ends then, as it does everywhere in the standard
-/// library.
-template <class Allocate>
-bool without_bad_alloc(Allocate allocate) noexcept {
-#if PARLEY_HAS_EXCEPTIONS
-  try {
-    allocate();
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-#else
-  allocate();
-#endif
-  return true;
-}
 
 class ReceiveTextSteps {
  public:
