@@ -65,9 +65,10 @@ inline bool claim_for_thread(Descriptor& descriptor, platform::Direction directi
     operation.fail(Error::busy);
     return false;
   }
-  if (descriptor.owner.load() == nullptr) return true;
+  const bool lent = descriptor.lent(direction);
+  if (descriptor.owner.load() == nullptr && !lent) return true;
   descriptor.blocked(direction).store(false);
-  operation.fail(Error::wrong_loop);
+  operation.fail(lent ? Error::busy : Error::wrong_loop);
   return false;
 }
 

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The part of a chat room that delivers: at the end of a turn of the loop each member that is behind gets one vectored
+// send, from its cursor to the end of the log.
+//
+// A member is in one of three lists: caught up, behind, or blocked (its stream takes no more just now). Appending moves
+// all that are caught up behind, at once. The flush serves those behind in the order in which they were served last,
+// for as long as max_flush allows; the others come first in the next turn. A blocked member has an operation of its own
+// that waits for its stream; it moves nobody else's.
+
+#include <parley/chat/detail/batch.hpp>
+#include <parley/chat/detail/delivery.hpp>
+#include <parley/chat/detail/limits.hpp>
+#include <parley/chat/detail/member_state.hpp>
+#include <parley/chat/detail/member_table.hpp>
+#include <parley/chat/detail/room_inbox.hpp>
+#include <parley/chat/detail/skip.hpp>
+#include <parley/chat/room_log.hpp>
+#include <parley/chat/room_options.hpp>
+#include <parley/core/detail/no_memory.hpp>
+#include <parley/core/event_loop.hpp>
+#include <parley/core/result.hpp>
+#include <parley/platform/random.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace parley::inline PARLEY_ABI::detail {
+
+class RoomCore final : private TurnEndHook, private Completion, private Deliverer {
+ public:
+  explicit RoomCore(const RoomOptions& options) : options_(options), log_(retained_bytes(options)) {
+    if (platform::random_bytes(&epoch_, sizeof epoch_) != 0) epoch_ = reinterpret_cast<std::uintptr_t>(this);
+  }
+  RoomCore(const RoomCore&) = delete;
+  RoomCore& operator=(const RoomCore&) = delete;
+  ~RoomCore() {
+    end_all();
+    table_.for_each([](MemberState& member) { member.room = nullptr; });
+  }
+
+  const RoomOptions& options() const noexcept { return options_; }
+  const RoomLog& log() const noexcept { return log_; }
+  MemberTable& members() noexcept { return table_; }
+  const MemberTable& members() const noexcept { return table_; }
+  EventLoop* loop() const noexcept { return loop_; }
+  bool closing() const noexcept { return closing_; }
+  /// What was published before is still said.
+  void stop_admitting() noexcept {
+    if (closing_) return;
+    closing_ = true;
+    inbox_.close();
+    if (reader_ != nullptr) reader_->drain();
+  }
+
+  RoomCounters counters() const noexcept {
+    RoomCounters counters = counters_;
+    counters.members = present_;
+    return counters;
+  }
+
+  /// Tells this room's log from any other's.
+  std::uint64_t epoch() const noexcept { return epoch_; }
+
+  /// The record after the one that was received last. 0: the log does not reach back so far, or is not the one meant.
+  std::uint64_t after(const ResumePoint& point) const noexcept {
+    const bool here = point.epoch == epoch_ && point.sequence + 1 >= log_.first() && point.sequence < log_.next();
+    return here ? point.sequence + 1 : 0;
+  }
+  /// Where a newcomer begins.
+  std::uint64_t history_begin() const noexcept {
+    return log_.recent(options_.history_messages, options_.history_bytes);
+  }
+
+  /// The room belongs to this thread's loop from here on. May throw std::bad_alloc.
+  void belong_here() {
+    loop_ = EventLoop::current();
+    if (reader_ == nullptr) reader_ = std::make_unique<RoomInbox::Reader>(inbox_, &RoomCore::take_published, this);
+  }
+  void belong_nowhere_if_empty() noexcept {
+    if (table_.size() != 0) return;
+    unlink();
+    reader_.reset();
+    loop_ = nullptr;
+    unflushed_ = 0;
+  }
+
+  /// From any thread. May throw std::bad_alloc.
+  Result<> publish(std::string_view text, MessageKind kind) {
+    if (!inbox_.is_read_here()) return inbox_.push(text, kind);
+    reader_->drain();  // what was published before comes before
+    return append_now(notice(text, kind));
+  }
+
+  /// May throw std::bad_alloc; nothing has changed then.
+  void add(MemberState& member, const WireFormat& format) {
+    table_.reserve();
+    member.log = &log_.use(format);
+    member.room = this;
+    table_.add(member);
+    ++present_;
+    lend(member, true);
+    place(member);
+  }
+
+  /// The member's stream is gone; it stays, and gets nothing until it has another one.
+  void make_absent(MemberState& member) noexcept {
+    member.unlink();
+    deliveries_.give_back(std::exchange(member.delivery, nullptr));
+    lend(member, false);
+    member.stream = AnyStream();
+    member.aside.reset();
+    wake_if(std::exchange(member.leaver, nullptr));
+    wake_closer();
+  }
+  void attach(MemberState& member, AnyStream stream, std::uint64_t cursor) noexcept {
+    make_absent(member);
+    member.stream = stream;
+    member.cursor = cursor;
+    member.within = 0;
+    member.joined_at = log_.next();
+    member.resumed = true;
+    lend(member, true);
+    place(member);
+  }
+
+  /// The member is no more.
+  void remove(MemberState& member) noexcept {
+    end(member, EndReason::left);
+    log_.release(*member.log);
+    table_.remove(member);
+    member.room = nullptr;
+    belong_nowhere_if_empty();
+  }
+
+  /// The member gets nothing any more. What it holds stays until remove().
+  void end_all() noexcept {
+    table_.for_each([this](MemberState& member) { end(member, EndReason::closed); });
+  }
+  void end(MemberState& member, EndReason reason) noexcept {
+    if (member.ended()) return;
+    member.reason = reason;
+    member.unlink();
+    table_.remove_name(member);
+    --present_;
+    counters_.dropped += count_visible(member, log_, member.cursor, goal(member), options_.echo);
+    deliveries_.give_back(std::exchange(member.delivery, nullptr));
+    lend(member, false);
+    if (reason != EndReason::left && member.stream) member.stream.shut_down();
+    wake_if(std::exchange(member.leaver, nullptr));
+    wake_speakers();
+    wake_closer();
+  }
+
+  /// May throw std::bad_alloc; nothing has changed then.
+  std::uint64_t append(Message message, const RoomLog::Encoded* only = nullptr) {
+    message.time_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    const std::uint64_t sequence = log_.append(message, only);
+    unflushed_ += RoomLog::record_overhead + message.name.size() + message.text.size();
+    ++counters_.messages;
+    behind_.take(caught_up_);
+    flush_soon();
+    return sequence;
+  }
+
+  /// The same for what nobody waits for; refused rather than that members fall behind because of it.
+  Result<> append_now(const Message& message, const RoomLog::Encoded* only = nullptr) noexcept {
+    if (closing_) return Error::closed;
+    if (message.text.size() > options_.max_message) return Error::too_long;
+    return append_within_budget(message, only);
+  }
+
+  /// So much has been said in this turn that members might fall behind because of it, not because they are slow.
+  bool budget_spent() const noexcept { return unflushed_ >= max_lag() / 4; }
+  /// Has the operation woken when there is budget again, or the room or a member ends. May throw std::bad_alloc.
+  void wait_for_budget(Operation& operation) {
+    if (std::find(speakers_.begin(), speakers_.end(), &operation) == speakers_.end()) speakers_.push_back(&operation);
+  }
+  void wait_no_more(Operation& operation) noexcept { std::erase(speakers_, &operation); }
+
+  bool is_caught_up(const MemberState& member) const noexcept {
+    return member.cursor >= goal(member) && !member.has_aside();
+  }
+  /// It is to get nothing beyond what is in the log now; UINT64_MAX: it is to go on.
+  void set_goal(MemberState& member, std::uint64_t goal) noexcept {
+    member.goal = goal;
+    if (member.ended() || member.delivery != nullptr || !member.stream) return;
+    member.unlink();
+    place(member);
+  }
+  bool all_caught_up() noexcept {
+    return behind_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more());
+  }
+  /// Has the operation woken when all are caught up.
+  void set_closer(Operation* operation) noexcept { closer_ = operation; }
+  Operation* closer() const noexcept { return closer_; }
+
+  std::size_t lag(const MemberState& member) const noexcept {
+    return log_.retained(std::max(member.cursor, log_.first()));
+  }
+
+ private:
+  static constexpr int max_sends = 8;
+  static constexpr int sends_between_looks_at_the_clock = 16;
+
+  std::size_t max_lag() const noexcept { return detail::max_lag(options_); }
+  std::uint64_t goal(const MemberState& member) const noexcept { return std::min(log_.next(), member.goal); }
+
+  // Sends what there is for the member.
+  Step deliver(MemberState& member, Operation& operation) noexcept override {
+    for (int i = 0; i < max_sends; ++i) {
+      Batch batch;
+      const bool aside = prepare_aside(member);
+      if (aside) {
+        batch.gather_aside(*member.aside);
+      } else {
+        batch.gather(member, log_, goal(member), options_.echo);
+      }
+      std::size_t count = 0;
+      if (batch.bytes() != 0) {
+        const Step step = member.stream.poll_send(operation, batch.pieces(), count);
+        if (step != Step::done || operation.error()) return step;
+      }
+      note_taken(member, batch, aside, count);
+      if (is_caught_up(member)) break;
+    }
+    operation.succeed();
+    return Step::done;
+  }
+
+  // Nobody else may send on its stream.
+  static void lend(MemberState& member, bool lent) noexcept {
+    if (Descriptor* descriptor = member.stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
+  }
+
+  Result<> append_within_budget(const Message& message, const RoomLog::Encoded* only = nullptr) noexcept {
+    if (unflushed_ >= max_lag() / 2) return Error::queue_full;
+    if (without_bad_alloc([&] { append(message, only); })) return {};
+    return std::make_error_code(std::errc::not_enough_memory);
+  }
+
+  static Message notice(std::string_view text, MessageKind kind) noexcept {
+    Message message;
+    message.kind = kind;
+    message.text = text;
+    return message;
+  }
+  // What there is no room for now stays where it is until this turn's end.
+  static bool take_published(void* self, const RoomInbox::Item& item) noexcept {
+    return static_cast<RoomCore*>(self)->append_within_budget(notice(item.text, item.kind)).has_value();
+  }
+
+  void place(MemberState& member) noexcept {
+    if (is_caught_up(member)) {
+      caught_up_.push_back(member);
+      wake_if(std::exchange(member.leaver, nullptr));
+    } else {
+      behind_.push_back(member);
+      flush_soon();
+    }
+  }
+
+  void flush_soon() noexcept {
+    if (loop_ != nullptr) loop_->at_turn_end(*this);
+  }
+
+  void turn_ended() noexcept override {
+    flush();
+    apply_policy();
+    if (behind_.empty()) {
+      unflushed_ = 0;
+      if (reader_ != nullptr && reader_->has_more()) reader_->drain();
+      wake_speakers();
+      wake_closer();
+    } else {
+      flush_soon();
+    }
+  }
+
+  // Each member that is behind now, once.
+  void flush() noexcept {
+    List<MemberState> now;
+    now.take(behind_);
+    const TimePoint start = Clock::now();
+    const TimePoint until = start + std::min(options_.max_flush, TimePoint::max() - start);
+    int sends = 0;
+    while (MemberState* member = now.pop_front()) {
+      serve(*member);
+      if (++sends % sends_between_looks_at_the_clock == 0 && Clock::now() >= until) break;
+    }
+    now.take(behind_);
+    behind_.take(now);
+  }
+
+  void serve(MemberState& member) noexcept {
+    if (member.cursor < log_.first() && !catch_up(member)) return end_slow(member);
+    Delivery* delivery = deliveries_.take(*this, member);
+    if (delivery == nullptr) return behind_.push_back(member);  // no memory: another time
+    if (delivery->start_unbudgeted(loop_->driver())) {
+      member.delivery = delivery;
+      delivery->set_continuation(Continuation(static_cast<Completion&>(*this)));
+      return blocked_.push_back(member);
+    }
+    const bool failed = static_cast<bool>(delivery->error());
+    deliveries_.give_back(delivery);
+    if (failed) return end(member, EndReason::broken);
+    place(member);
+  }
+
+  using Completion::finished;
+  void finished(Operation& operation) noexcept override {
+    auto& delivery = static_cast<Delivery&>(operation);
+    MemberState& member = delivery.member();
+    const bool failed = static_cast<bool>(delivery.error());
+    member.unlink();
+    deliveries_.give_back(std::exchange(member.delivery, nullptr));
+    if (failed) return end(member, EndReason::broken);
+    place(member);
+    wake_closer();
+  }
+
+  // Those who do not take more, and are further behind than they may be.
+  void apply_policy() noexcept {
+    List<MemberState> looked_at;
+    while (MemberState* member = blocked_.pop_front()) {
+      const std::size_t behind = lag(*member);
+      counters_.largest_lag = std::max<std::uint64_t>(counters_.largest_lag, behind);
+      // What was said before it came is no lag of its own.
+      const std::size_t own = log_.retained(std::max({member->cursor, member->joined_at, log_.first()}));
+      const bool too_far = own > max_lag() || member->cursor < log_.first();
+      if (too_far && !catch_up(*member)) {
+        end_slow(*member);
+      } else {
+        looked_at.push_back(*member);
+      }
+    }
+    blocked_.take(looked_at);
+  }
+
+  void end_slow(MemberState& member) noexcept {
+    ++counters_.disconnected;
+    end(member, EndReason::too_slow);
+  }
+
+  // False: the member cannot or must not skip.
+  bool catch_up(MemberState& member) noexcept {
+    return options_.slow == SlowPolicy::skip && skip_to_newest(member, log_, options_.echo, counters_.dropped);
+  }
+
+  void note_taken(MemberState& member, const Batch& batch, bool aside, std::size_t count) noexcept {
+    counters_.bytes += count;
+    if (aside) {
+      member.aside->sent += count;
+      if (!member.has_aside()) member.aside.reset();
+    } else {
+      counters_.deliveries += batch.taken(count, member, log_, options_.echo);
+    }
+  }
+
+  static void wake_if(Operation* operation) noexcept {
+    if (operation != nullptr) wake(*operation);
+  }
+  void wake_speakers() noexcept {
+    for (Operation* speaker : speakers_) wake(*speaker);
+    speakers_.clear();
+  }
+  void wake_closer() noexcept {
+    if (closer_ != nullptr && all_caught_up()) wake(*closer_);
+  }
+
+  const RoomOptions options_;
+  RoomLog log_;
+  MemberTable table_;
+  List<MemberState> caught_up_;
+  List<MemberState> behind_;
+  List<MemberState> blocked_;
+  std::vector<Operation*> speakers_;
+  DeliveryPool deliveries_;
+  Operation* closer_ = nullptr;
+  EventLoop* loop_ = nullptr;
+  RoomInbox inbox_;
+  std::unique_ptr<RoomInbox::Reader> reader_;  // while the room belongs to a loop
+  RoomCounters counters_;
+  std::size_t unflushed_ = 0;
+  std::size_t present_ = 0;  // members that have not ended
+  std::uint64_t epoch_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace parley::inline PARLEY_ABI::detail

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Text from strangers, made fit for a terminal, a log or a line.
+
+#include <parley/platform/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace parley::inline PARLEY_ABI {
+
+/// The length of the UTF-8 character at the start of the text (RFC 3629), which is not empty. 0: it is none. More than
+/// the size of the text: its beginning, the rest of which has not come yet.
+inline std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  for (std::size_t i = 1; i < length && i < text.size(); ++i) {
+    unsigned least = 0x80;
+    unsigned most = 0xBF;
+    if (i == 1 && lead == 0xE0) least = 0xA0;  // longer than it need be
+    if (i == 1 && lead == 0xED) most = 0x9F;   // half of a UTF-16 pair
+    if (i == 1 && lead == 0xF0) least = 0x90;
+    if (i == 1 && lead == 0xF4) most = 0x8F;  // beyond Unicode
+    if (byte(i) < least || byte(i) > most) return 0;
+  }
+  return length;
+}
+
+/// The number of the character that takes up this text, which is valid.
+inline char32_t utf8_value(std::string_view character) noexcept {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return lead;
+  char32_t value = lead & (0x7Fu >> character.size());
+  for (const char later : character.substr(1)) value = value << 6 | (static_cast<unsigned char>(later) & 0x3Fu);
+  return value;
+}
+
+/// Characters that steer a terminal, reorder what stands around them, or cannot be seen.
+constexpr bool is_unprintable(char32_t c) noexcept {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) ||  // C0 and C1 controls, DEL
+         c == 0xAD || c == 0x61C ||              // soft hyphen, Arabic letter mark
+         (c >= 0x200B && c <= 0x200F) ||         // zero width, left-to-right and right-to-left marks
+         (c >= 0x2028 && c <= 0x202E) ||         // line and paragraph separators, embeddings and overrides
+         (c >= 0x2060 && c <= 0x206F) ||         // word joiner, isolates, what is deprecated
+         c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) ||
+         (c >= 0xE0000 && c <= 0xE0FFF);  // tags, variation selectors beyond the usual ones
+}
+
+enum class Newlines : std::uint8_t { drop, keep };
+
+/// Appends the text without such characters; tabs become spaces, what is not UTF-8 becomes U+FFFD. Newlines stay only
+/// where they are asked for: in a line they would begin a forged one.
+inline void append_printable(std::string_view text, std::string& out, Newlines newlines = Newlines::drop) {
+  std::size_t plain = 0;  // what is ASCII and printable goes over in one piece
+  const auto flush = [&] {
+    out.append(text.data(), plain);
+    text.remove_prefix(plain);
+    plain = 0;
+  };
+  while (plain < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[plain]);
+    if (byte >= 0x20 && byte < 0x7F) {
+      ++plain;
+      continue;
+    }
+    flush();
+    const std::size_t length = utf8_length(text);
+    if (length == 0 || length > text.size()) {
+      out += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view character = text.substr(0, length);
+    if (character == "\t") {
+      out += ' ';
+    } else if (!is_unprintable(utf8_value(character)) || (character == "\n" && newlines == Newlines::keep)) {
+      out += character;
+    }
+    text.remove_prefix(length);
+  }
+  flush();
+}
+
+inline std::string make_printable(std::string_view text, Newlines newlines = Newlines::drop) {
+  std::string printable;
+  printable.reserve(text.size());
+  append_printable(text, printable, newlines);
+  return printable;
+}
+
+}  // namespace parley::inline PARLEY_ABI

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// ChatRoom::serve(): a chat for whoever connects, with nc, telnet or a program.
+//
+//   run([]() -> Task<Result<>> {
+//     ChatRoom room;
+//     co_return co_await room.serve(TcpListener::bind("127.0.0.1", 8000).value());
+//   });
+//
+// The first line is the reader's name; then each line is said to all others. What comes are the lines of PlainLines.
+
+#include <parley/chat/chat_room.hpp>
+#include <parley/core/scope.hpp>
+#include <parley/core/task_operation.hpp>
+#include <parley/io/line_reader.hpp>
+#include <parley/io/send_line.hpp>
+#include <parley/net/socket.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace parley::inline PARLEY_ABI {
+
+struct ServeOptions {
+  /// Sent to whoever connects, as a notice. Borrowed.
+  std::string_view greeting = "Welcome! Your first line is your name.";
+  /// How long that may take; the connection is closed then.
+  Duration name_timeout = std::chrono::seconds(30);
+  /// A connection from which nothing comes for so long is closed.
+  Duration idle_timeout = Duration::max();
+  /// How long members may take to get what was said before the server ended.
+  Duration close_timeout = std::chrono::seconds(2);
+  /// Connections at a time, with or without a name; others are told that there is no room.
+  std::size_t max_connections = 10000;
+};
+
+namespace detail {
+
+/// One person's stay. A template so that only those who serve pay for compiling its coroutines.
+template <class Stream>
+class ChatSession {
+ public:
+  static Task<> run(ChatRoom& room, Stream peer, ServeOptions options) {
+    LineReader lines{peer, {.max_line = room.options().max_message}};
+    auto admitted = co_await as_operation(admit(room, peer, lines, options)).within(options.name_timeout);
+    if (!admitted) co_return;
+    Member member = std::move(*admitted);
+    static_cast<void>(member.announce(joined(member, " joined")));
+    while (auto line = co_await lines.next().within(options.idle_timeout)) {
+      if (!line->empty() && !co_await member.say(*line)) break;
+    }
+    static_cast<void>(member.announce(joined(member, " left")));
+  }
+
+  static Task<> refuse(Stream peer) {
+    static_cast<void>(co_await send_line(peer, "! There is no room for more.").within(Duration::zero()));
+  }
+
+ private:
+  static constexpr int most_attempts = 10;
+
+  // A name that is refused may be tried again.
+  static Task<Result<Member>> admit(ChatRoom& room, Stream& peer, LineReader<Stream>& lines, ServeOptions options) {
+    std::string answer = "* " + make_printable(options.greeting);
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      const auto told = co_await send_line(peer, answer);
+      if (!told) co_return told.error();
+      const auto line = co_await lines.next();
+      if (!line) co_return line.error();
+      const std::string name = trimmed(make_printable(*line));
+      auto member = name.empty() ? Result<Member>(Error::malformed) : room.join(peer, name);
+      if (member) co_return member;
+      answer = "! " + reason(member.error());
+    }
+    co_return Error::malformed;
+  }
+
+  static std::string reason(std::error_code error) {
+    if (error == Error::busy) return "Somebody has this name already. Another one?";
+    if (error == Error::malformed) return "A name has at least one character. Another one?";
+    if (error == Error::too_long) return "This name is too long. Another one?";
+    return error.message();
+  }
+
+  static std::string trimmed(std::string text) {
+    text.erase(text.find_last_not_of(' ') + 1);
+    text.erase(0, text.find_first_not_of(' '));
+    return text;
+  }
+
+  static std::string joined(const Member& member, const char* what) { return std::string(member.name()) + what; }
+};
+
+}  // namespace detail
+
+/// Completes when the listener fails, or with success once it was stopped and all have been told: Result<>.
+/// Cancelling: members get what was said before, within close_timeout.
+/// Overflow:   over max_connections, connections are told so and closed.
+template <class Listener>
+Task<Result<>> ChatRoom::serve(Listener listener, ServeOptions options) {
+  using Session = detail::ChatSession<Socket>;
+  Scope sessions;
+  Result<Socket> peer;
+  while ((peer = co_await listener.accept())) {
+    if (sessions.size() < options.max_connections) {
+      sessions.spawn(Session::run(*this, std::move(*peer), options));
+    } else {
+      co_await Session::refuse(std::move(*peer));
+    }
+  }
+  listener.close();
+  static_cast<void>(publish("The server is stopping."));
+  static_cast<void>(co_await close().stop({}).within(options.close_timeout));
+  static_cast<void>(co_await sessions.cancel_and_join());
+  co_return peer.error() == Error::cancelled ? Result<>() : peer.error();
+}
+
+template <class Listener>
+Task<Result<>> ChatRoom::serve(Listener listener) {
+  return serve(std::move(listener), ServeOptions());
+}
+
+}  // namespace parley::inline PARLEY_ABI
