@@ -18,6 +18,9 @@ std::string Arguments::take_text(const char* name, const char* otherwise) {
     if (word->rfind(prefix, 0) == 0) {
       found = word->substr(prefix.size());
       word = words_.erase(word);
+    } else if (*word + "=" == prefix && word + 1 != words_.end() && (word + 1)->rfind("--", 0) != 0) {
+      found = *(word + 1);
+      word = words_.erase(word, word + 2);
     } else {
       ++word;
     }
@@ -25,10 +28,7 @@ std::string Arguments::take_text(const char* name, const char* otherwise) {
   return found;
 }
 
-std::uint64_t Arguments::take_number(const char* name, std::uint64_t otherwise, std::uint64_t least,
-                                     std::uint64_t most) {
-  const std::string text = take_text(name, "");
-  if (text.empty()) return otherwise;
+std::uint64_t Arguments::number_of(const char* name, const std::string& text, std::uint64_t least, std::uint64_t most) {
   std::uint64_t number = 0;
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, number);
@@ -38,6 +38,18 @@ std::uint64_t Arguments::take_number(const char* name, std::uint64_t otherwise, 
     std::exit(2);
   }
   return number;
+}
+
+std::uint64_t Arguments::take_number(const char* name, std::uint64_t otherwise, std::uint64_t least,
+                                     std::uint64_t most) {
+  const std::string text = take_text(name, "");
+  return text.empty() ? otherwise : number_of(name, text, least, most);
+}
+
+std::uint64_t Arguments::take_number_or_all(const char* name, std::uint64_t otherwise, std::uint64_t most) {
+  const std::string text = take_text(name, "");
+  if (text == "all") return most;
+  return text.empty() ? otherwise : number_of(name, text, 1, most);
 }
 
 bool Arguments::take_flag(const char* name) { return std::erase(words_, "--" + std::string{name}) > 0; }

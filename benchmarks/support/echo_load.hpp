@@ -3,6 +3,8 @@
 // The load of the echo scenario: many connections to one server, a fixed number of round trips under way, each answer
 // compared with what was sent.
 
+#include "support/load_poll.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -38,11 +40,9 @@ class EchoLoad {
 
   void start(std::uint32_t index);
   bool receive(std::uint32_t index);
-  int wait();
 
   Options options_;
-  int epoll_;
-  bool spins_;
+  LoadPoll poll_;
   std::uint64_t next_number_ = 1;
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> idle_;  // a ring of the connections without a round trip under way

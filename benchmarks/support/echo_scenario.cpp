@@ -2,6 +2,7 @@
 #include "support/echo_scenario.hpp"
 
 #include "support/arguments.hpp"
+#include "support/clock.hpp"
 #include "support/cpus.hpp"
 #include "support/echo_load.hpp"
 #include "support/instructions.hpp"
@@ -12,7 +13,6 @@
 #include "support/statistics.hpp"
 
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,12 +27,6 @@ struct Settings {
   std::uint64_t round_trips;
   std::uint64_t rounds_per_process;
 };
-
-double wall_s() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 // A server with its load, kept for several rounds, so that rounds can be short. It is made anew from time to time,
 // because where its memory lies is a matter of luck.
@@ -61,9 +55,9 @@ class Contestant {
     latencies_s.reserve(settings_.round_trips);
     const CpuUse before = server_->cpu();
     const std::uint64_t allocations_before = server_->counters().allocations;
-    const double began_s = wall_s();
+    const double began_s = now_s();
     load_->run(settings_.round_trips, &latencies_s);
-    const double lasted_s = wall_s() - began_s;
+    const double lasted_s = now_s() - began_s;
     server_->settle();
     const double used_s = server_->cpu().total_s - before.total_s;
     results.add(name_, "cpu_s", used_s / round_trips);
@@ -85,7 +79,7 @@ class Contestant {
 };
 
 void count_instructions(const std::vector<Server>& rivals, const Settings& settings) {
-  Results results{"echo", "epoll"};
+  Results results{"echo", {"epoll"}};
   for (const Server& server : rivals)
     results.add(server.name, "instructions",
                 instructions_per_round_trip(server.name, settings.load, settings.round_trips));
@@ -96,7 +90,7 @@ void measure_time(const std::vector<Server>& rivals, const Settings& settings) {
   raise_descriptor_limit(settings.load.connections * rivals.size() + 64);
   std::vector<Contestant> contestants;
   for (const Server& server : rivals) contestants.emplace_back(server.name, settings);
-  Results results{"echo", "epoll"};
+  Results results{"echo", {"epoll"}};
   interleave(settings.rounds, contestants.size(),
              [&](std::size_t rival, std::size_t round) { contestants[rival].play_round(round, results); });
   results.report();

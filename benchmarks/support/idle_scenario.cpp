@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <ctime>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,7 @@ namespace {
 
 constexpr std::size_t kFirstConnections = 16;  // before the first reading: they make the server finish its start-up
 constexpr std::size_t kConnectAtOnce = 256;    // then the server must have accepted them, or its backlog would overflow
-constexpr int kPatience_ms = 30'000;
+constexpr int kPatience_s = 30;
 constexpr char kLine[] = "a line of the length that people type in a chat, with some words more\n";
 
 class Clients {
@@ -40,7 +39,7 @@ class Clients {
   void connect(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       sockets_.push_back(connect_to(server_.port()));
-      const timeval patience{kPatience_ms / 1000, 0};
+      const timeval patience{kPatience_s, 0};
       must(::setsockopt(sockets_.back(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "cannot set a timeout");
     }
   }
@@ -52,11 +51,7 @@ class Clients {
       const std::size_t expected = server_.descriptors() + batch;
       connect(batch);
       done += batch;
-      for (int waited_ms = 0; server_.descriptors() < expected; ++waited_ms) {
-        if (waited_ms == kPatience_ms) die("the server does not accept");
-        const timespec millisecond{0, 1'000'000};
-        ::nanosleep(&millisecond, nullptr);
-      }
+      server_.wait_for_descriptors(expected);
     }
   }
 
@@ -138,7 +133,7 @@ int idle_memory_main(int argc, char** argv, const char* reference) {
   raise_descriptor_limit(connections + kFirstConnections + 64);
   cpu_count();
   pin_to_load_cpu();
-  Results results{"idle_memory", reference};
+  Results results{"idle_memory", {reference}};
   interleave(rounds, rivals.size(),
              [&](std::size_t rival, std::size_t) { measure(rivals[rival].name, connections, results); });
   results.report();

@@ -12,6 +12,11 @@
 #include <utility>
 
 namespace bench {
+namespace {
+
+std::string ratio_heading(const std::string& reference) { return "  ratio to " + reference + ", 95 % interval"; }
+
+}  // namespace
 
 void interleave(std::size_t rounds, std::size_t rivals,
                 const std::function<void(std::size_t rival, std::size_t round)>& measure) {
@@ -24,8 +29,8 @@ void interleave(std::size_t rounds, std::size_t rivals,
   }
 }
 
-Results::Results(std::string family, std::string reference)
-    : family_{std::move(family)}, reference_{std::move(reference)} {}
+Results::Results(std::string family, std::vector<std::string> references)
+    : family_{std::move(family)}, references_{std::move(references)} {}
 
 const Results::Column* Results::find(const std::string& rival, const std::string& figure) const {
   const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const Column& column) {
@@ -45,26 +50,56 @@ void Results::add(const std::string& rival, const std::string& figure, double sa
   column(rival, figure).samples.push_back(sample);
 }
 
-void Results::print(const std::string& figure, const std::string& title, const std::string& unit, double scale) const {
+std::vector<Results::Column> Results::sorted_by_median(const std::string& figure) const {
   std::vector<Column> rows;
   for (const Column& column : columns_)
     if (column.figure == figure) rows.push_back(column);
-  if (rows.empty()) return;
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Column& a, const Column& b) { return median(a.samples) < median(b.samples); });
-  const Column* reference = find(reference_, figure);
+  return rows;
+}
+
+void Results::print_ratio(const Column& row, const std::string& reference) const {
+  const Column* base = find(reference, row.figure);
+  if (base == nullptr) return;
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < std::min(row.samples.size(), base->samples.size()); ++i)
+    if (base->samples[i] > 0) ratios.push_back(row.samples[i] / base->samples[i]);
+  const MedianInterval ratio = median_interval(ratios);
+  char cell[64] = "";
+  if (!ratios.empty()) std::snprintf(cell, sizeof cell, "  %.3f (%.3f to %.3f)", ratio.middle, ratio.low, ratio.high);
+  std::fprintf(stderr, "%-*s", static_cast<int>(ratio_heading(reference).size()), cell);
+}
+
+void Results::print(const std::string& figure, const std::string& title, const std::string& unit, double scale) const {
+  const std::vector<Column> rows = sorted_by_median(figure);
+  if (rows.empty()) return;
   std::fprintf(stderr, "\n%s: %s (%s)\n%-20s %11s %11s %11s %7s", family_.c_str(), title.c_str(), unit.c_str(), "",
                "median", "least", "greatest", "rounds");
-  if (reference != nullptr) std::fprintf(stderr, "  ratio to %s, 95 %% interval", reference_.c_str());
+  for (const std::string& reference : references_)
+    if (find(reference, figure) != nullptr) std::fputs(ratio_heading(reference).c_str(), stderr);
   std::fputc('\n', stderr);
   for (const Column& row : rows) {
     std::fprintf(stderr, "%-20s %11.2f %11.2f %11.2f %7zu", row.rival.c_str(), median(row.samples) * scale,
                  percentile(row.samples, 0) * scale, percentile(row.samples, 1) * scale, row.samples.size());
-    std::vector<double> ratios;
-    for (std::size_t i = 0; reference != nullptr && i < std::min(row.samples.size(), reference->samples.size()); ++i)
-      if (reference->samples[i] > 0) ratios.push_back(row.samples[i] / reference->samples[i]);
-    const MedianInterval ratio = median_interval(ratios);
-    if (!ratios.empty()) std::fprintf(stderr, "  %.3f (%.3f to %.3f)", ratio.middle, ratio.low, ratio.high);
+    for (const std::string& reference : references_) print_ratio(row, reference);
+    std::fputc('\n', stderr);
+  }
+}
+
+void Results::print_medians(const std::string& title, const std::vector<Heading>& headings) const {
+  std::fprintf(stderr, "\n%s: %s\n%-20s", family_.c_str(), title.c_str(), "");
+  for (const Heading& heading : headings) std::fprintf(stderr, " %11s", heading.text.c_str());
+  std::fputc('\n', stderr);
+  for (const Column& row : sorted_by_median(headings.front().figure)) {
+    std::fprintf(stderr, "%-20s", row.rival.c_str());
+    for (const Heading& heading : headings) {
+      const Column* cell = find(row.rival, heading.figure);
+      if (cell == nullptr)
+        std::fprintf(stderr, " %11s", "-");
+      else
+        std::fprintf(stderr, " %11.2f", median(cell->samples) * heading.scale);
+    }
     std::fputc('\n', stderr);
   }
 }

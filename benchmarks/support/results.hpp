@@ -17,16 +17,25 @@ void interleave(std::size_t rounds, std::size_t rivals,
 
 class Results {
  public:
-  /// `family` begins the names that Google Benchmark reports; ratios are to the rival named `reference`.
-  Results(std::string family, std::string reference);
+  /// `family` begins the names that Google Benchmark reports; ratios are to the rivals named in `references`.
+  Results(std::string family, std::vector<std::string> references);
 
   /// Adds one sample of one figure; the first figure that is added is the one reported as the time, in seconds.
   void add(const std::string& rival, const std::string& figure, double sample);
 
   /// Prints a table of one figure on standard error (standard output stays Google Benchmark's): the median of each
-  /// rival, least and greatest, and the median of its ratios to the reference with a 95 % interval. Samples are
+  /// rival, least and greatest, and the median of its ratios to each reference with a 95 % interval. Samples are
   /// multiplied by `scale`.
   void print(const std::string& figure, const std::string& title, const std::string& unit, double scale) const;
+
+  struct Heading {
+    std::string figure;
+    std::string text;  ///< at most 11 characters
+    double scale;
+  };
+  /// Prints one table of several figures on standard error: a line a rival, sorted by the first figure, with its
+  /// medians; "-" where it has none.
+  void print_medians(const std::string& title, const std::vector<Heading>& headings) const;
 
   /// Has Google Benchmark report each rival's medians, as it was told to by its options (initialize_benchmark()).
   void report() const;
@@ -39,9 +48,11 @@ class Results {
   };
   const Column* find(const std::string& rival, const std::string& figure) const;
   Column& column(const std::string& rival, const std::string& figure);
+  std::vector<Column> sorted_by_median(const std::string& figure) const;
+  void print_ratio(const Column& row, const std::string& reference) const;
 
   std::string family_;
-  std::string reference_;
+  std::vector<std::string> references_;
   std::string time_figure_;
   std::vector<Column> columns_;
 };

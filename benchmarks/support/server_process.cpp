@@ -21,6 +21,7 @@ namespace bench {
 namespace {
 
 constexpr long kMillisecond_ns = 1'000'000;
+constexpr int kAcceptPatience_ms = 30'000;
 
 void pause_ns(long ns) {
   const timespec duration{0, ns};
@@ -71,7 +72,7 @@ const char* value_of(int argc, char** argv, const char* prefix) {
 
 }  // namespace
 
-ServerProcess::ServerProcess(const std::string& name, const std::vector<std::string>& prefix) {
+ServerProcess::ServerProcess(const std::string& name, const std::vector<std::string>& prefix) : name_{name} {
   cpu_count();  // the child must see the processors of the unpinned program
   const int listener = listen_anywhere(port_);
   pid_ = must(::fork(), "cannot fork");
@@ -101,14 +102,16 @@ void ServerProcess::terminate(int patience_s) {
 
 std::string ServerProcess::proc(const char* file) const { return "/proc/" + std::to_string(pid_) + "/" + file; }
 
-void ServerProcess::settle() const {
-  for (int tries = 0, asleep = 0; tries < 2000 && asleep < 3; ++tries) {
+bool ServerProcess::settle() const {
+  int asleep = 0;
+  for (int tries = 0; tries < 2000 && asleep < 3; ++tries) {
     pause_ns(kMillisecond_ns);
     const std::string stat = read_small(proc("stat"));
     const std::size_t after_name = stat.rfind(") ");
     if (after_name == std::string::npos) die("the server has ended");
     asleep = stat[after_name + 2] == 'S' ? asleep + 1 : 0;
   }
+  return asleep == 3;
 }
 
 CpuUse ServerProcess::cpu() const {
@@ -144,6 +147,13 @@ std::size_t ServerProcess::descriptors() const {
   while (::readdir(folder) != nullptr) ++count;
   ::closedir(folder);
   return count - 2;  // "." and ".."
+}
+
+void ServerProcess::wait_for_descriptors(std::size_t count) const {
+  for (int waited_ms = 0; descriptors() < count; ++waited_ms) {
+    if (waited_ms == kAcceptPatience_ms) die("the server does not accept");
+    pause_ns(kMillisecond_ns);
+  }
 }
 
 void serve_if_asked(int argc, char** argv) {

@@ -35,15 +35,20 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  const std::string& name() const { return name_; }
+
   /// The port of 127.0.0.1 where it listens.
   std::uint16_t port() const { return port_; }
 
   /// Waits until the process sleeps (at most 2 s), because the kernel brings the CPU time of another process up to date
-  /// when that leaves the processor.
-  void settle() const;
+  /// when that leaves the processor. True where it does: whatever it was sent before is then done.
+  bool settle() const;
   CpuUse cpu() const;
   MemoryUse memory() const;
   std::size_t descriptors() const;
+  /// Waits until the process holds `count` descriptors: until it has accepted what was connected. Ends this process
+  /// where that takes more than 30 s.
+  void wait_for_descriptors(std::size_t count) const;
   const Counters& counters() const { return *shared_.values; }
 
   /// Asks the process to end by SIGTERM, and waits at most `patience_s` seconds before it kills it.
@@ -52,6 +57,7 @@ class ServerProcess {
  private:
   std::string proc(const char* file) const;
 
+  std::string name_;
   SharedCounters shared_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;

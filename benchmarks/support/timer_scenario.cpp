@@ -103,7 +103,7 @@ int timers_main(int argc, char** argv, const char* reference) {
   if (rivals.empty()) die("no rival of that name");
   std::sort(rivals.begin(), rivals.end(),
             [](const TimerRivalEntry& a, const TimerRivalEntry& b) { return std::strcmp(a.name, b.name) < 0; });
-  Results results{"timers", reference};
+  Results results{"timers", {reference}};
   interleave(rounds, rivals.size(), [&](std::size_t rival, std::size_t) {
     const Phases phases = measure(rivals[rival].make, count);
     const auto sleeps = static_cast<double>(count);

@@ -11,7 +11,6 @@
 
 #include <array>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -46,14 +45,7 @@ asio::awaitable<void> accept_all(int listen_fd) {
   }
 }
 
-int serve_coroutines(int listen_fd) {
-  asio::io_context context{1};
-  asio::co_spawn(context, accept_all(listen_fd), [](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  });
-  context.run();
-  return 1;
-}
+int serve_coroutines(int listen_fd) { return bench::serve_with_asio(accept_all(listen_fd)); }
 
 // ---- callbacks
 

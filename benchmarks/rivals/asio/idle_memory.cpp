@@ -9,7 +9,6 @@
 #include "rivals/asio/with_coroutines.hpp"
 
 #include <cstddef>
-#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -43,14 +42,7 @@ asio::awaitable<void> accept_all(int listen_fd) {
   }
 }
 
-int serve(int listen_fd) {
-  asio::io_context context{1};
-  asio::co_spawn(context, accept_all(listen_fd), [](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  });
-  context.run();
-  return 1;
-}
+int serve(int listen_fd) { return bench::serve_with_asio(accept_all(listen_fd)); }
 
 const bench::Server registered{"asio_coroutine", serve};
 

@@ -12,3 +12,20 @@
 #endif
 
 #include <asio.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace bench {
+
+/// Runs a server's coroutine on a context of one thread. Returns, with an exit status, only when it cannot go on.
+inline int serve_with_asio(asio::awaitable<void> server) {
+  asio::io_context context{1};
+  asio::co_spawn(context, std::move(server), [](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  });
+  context.run();
+  return 1;
+}
+
+}  // namespace bench

@@ -6,6 +6,8 @@
 
 #if defined(PARLEY_BENCH_HAS_LIBUV)
 
+#include "rivals/libuv/tcp_server.hpp"
+
 #include <uv.h>
 
 #include <cstddef>
@@ -69,14 +71,7 @@ void on_connection(uv_stream_t* listener, int status) {
     close_peer(reinterpret_cast<uv_handle_t*>(peer));
 }
 
-int serve(int listen_fd) {
-  uv_loop_t loop;
-  uv_tcp_t listener;
-  if (uv_loop_init(&loop) != 0 || uv_tcp_init(&loop, &listener) != 0 || uv_tcp_open(&listener, listen_fd) != 0 ||
-      uv_listen(reinterpret_cast<uv_stream_t*>(&listener), 4096, on_connection) != 0)
-    return 1;
-  return uv_run(&loop, UV_RUN_DEFAULT);
-}
+int serve(int listen_fd) { return bench::serve_with_uv(listen_fd, on_connection); }
 
 const bench::Server registered{"libuv", serve};
 

@@ -6,6 +6,8 @@
 
 #if defined(PARLEY_BENCH_HAS_LIBUV)
 
+#include "rivals/libuv/tcp_server.hpp"
+
 #include <uv.h>
 
 #include <cstddef>
@@ -47,22 +49,10 @@ void on_read(uv_stream_t* peer, ssize_t got, const uv_buf_t* bytes) {
 }
 
 void on_connection(uv_stream_t* listener, int status) {
-  if (status != 0) return;
-  auto* session = new Session;
-  uv_tcp_init(listener->loop, &session->peer);
-  session->peer.data = session;
-  if (uv_accept(listener, session->stream()) != 0 || uv_read_start(session->stream(), give_buffer, on_read) != 0)
-    session->close();
+  if (status == 0) bench::accept_with_uv<Session>(listener, give_buffer, on_read);
 }
 
-int serve(int listen_fd) {
-  uv_loop_t loop;
-  uv_tcp_t listener;
-  if (uv_loop_init(&loop) != 0 || uv_tcp_init(&loop, &listener) != 0 || uv_tcp_open(&listener, listen_fd) != 0 ||
-      uv_listen(reinterpret_cast<uv_stream_t*>(&listener), 4096, on_connection) != 0)
-    return 1;
-  return uv_run(&loop, UV_RUN_DEFAULT);
-}
+int serve(int listen_fd) { return bench::serve_with_uv(listen_fd, on_connection); }
 
 const bench::Server registered{"libuv", serve};
 

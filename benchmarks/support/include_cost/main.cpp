@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   std::vector<Source> sources = write_sources(options);
   for (Source& source : sources) compile(options, source);  // brings the headers into the page cache
-  bench::Results results{"include cost at -O0", kStandard};
+  bench::Results results{"include cost at -O0", {kStandard}};
   bench::interleave(options.rounds, sources.size(), [&](std::size_t source, std::size_t) {
     const double user_s = compile(options, sources[source]);
     sources[source].user_s.push_back(user_s);
