@@ -1,46 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "coroutine_shapes.hpp"
 
-#include <cctype>
 #include <cstddef>
 #include <regex>
 #include <string_view>
 
+#include "code_text.hpp"
+#include "nameless_bodies.hpp"
+
 namespace house {
 namespace {
-
-constexpr std::size_t npos = std::string::npos;
-
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
-bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
-
-// The offset of the bracket that closes the one at `open`, or npos.
-std::size_t closing(std::string_view code, std::size_t open) {
-  std::size_t depth = 0;
-  for (std::size_t i = open; i < code.size(); ++i) {
-    if (opens(code[i])) ++depth;
-    if (closes(code[i]) && --depth == 0) return i;
-  }
-  return npos;
-}
-
-std::string_view word_before(std::string_view code, std::size_t end) {
-  while (end > 0 && code[end - 1] == ' ') --end;
-  std::size_t begin = end;
-  while (begin > 0 && is_word(code[begin - 1])) --begin;
-  return code.substr(begin, end - begin);
-}
-
-// Whether the brace at `brace` initialises something: formatted code has a space before the brace of a block only.
-bool is_initializer(std::string_view code, std::size_t brace) {
-  if (brace == 0) return false;
-  const char before = code[brace - 1];
-  if (before != ' ') return is_word(before) || before == '>' || before == '(' || before == ',' || before == '{';
-  const std::size_t last = code.find_last_not_of(" \n", brace);
-  const std::size_t previous = last == 0 || last == npos ? npos : code.find_last_not_of(" \n", brace - 1);
-  return previous != npos && (code[previous] == '=' || code[previous] == ',' || word_before(code, brace) == "return");
-}
 
 // Where the full-expression around an offset begins: after a `;`, a block's brace or the head of a statement.
 std::size_t expression_begin(std::string_view code, std::size_t offset) {
@@ -97,13 +66,8 @@ bool any_match(const std::string& text, const std::regex& pattern) { return std:
 // `[x]`, `[=]`, `[x = 1]` and `[&, x]`, but not `[]`, `[&]`, `[this]`, `[&x]`, `a[i]` or an attribute.
 bool has_owning_closure(const std::string& expression) {
   for (std::size_t open = expression.find('['); open != npos; open = expression.find('[', open + 1)) {
-    const std::size_t before = open == 0 ? npos : expression.find_last_not_of(" \n", open - 1);
-    const bool subscript =
-        before != npos && (expression[before] == ')' || expression[before] == ']' ||
-                           (is_word(expression[before]) && word_before(expression, open) != "co_await" &&
-                            word_before(expression, open) != "return"));
     const std::size_t close = closing(expression, open);
-    if (close == npos || subscript || expression.compare(open, 2, "[[") == 0) continue;
+    if (close == npos || !introduces(expression, open)) continue;
     const std::size_t after = expression.find_first_not_of(" \n", close + 1);
     if (after == npos || (expression[after] != '(' && expression[after] != '{')) continue;
     static const std::regex harmless("\\s*(&\\s*\\w*|this)?\\s*(,\\s*(&\\s*\\w+|this)\\s*)*");
@@ -168,6 +132,8 @@ std::vector<std::string> unsafe_shapes(const Source& source, const std::set<std:
   std::size_t last_begin = npos;
   for (std::sregex_iterator it(source.code.begin(), source.code.end(), await), end; it != end; ++it) {
     const auto offset = static_cast<std::size_t>(it->position());
+    if (is_in_condition_of_nameless_body(source.code, offset))
+      found.push_back(source.at(offset, "co_await in a condition, in a body that declares no name: name the result"));
     const std::size_t begin = expression_begin(source.code, offset);
     if (begin == last_begin) continue;  // the same expression awaits twice
     last_begin = begin;

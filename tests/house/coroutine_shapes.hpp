@@ -3,8 +3,9 @@
 
 // Finds the shapes of co_await that g++ 12 miscompiles: a temporary of an aggregate type (closures with captures
 // included) with a member that is not trivial, inside a full-expression that awaits, is destroyed twice (GCC bugs
-// 99576, 100611, 101367, 101976); an initializer_list there does not compile. It reads text, not C++, so it goes by
-// what such code looks like. Where it is wrong, give the temporary a name: that is always right.
+// 99576, 100611, 101367, 101976); an initializer_list there does not compile; and see nameless_bodies.hpp. It reads
+// text, not C++, so it goes by what such code looks like. Where it is wrong, give the temporary, or the result, a name:
+// that is always right.
 
 #include <set>
 #include <string>

@@ -29,9 +29,9 @@ struct Snippet {
 };
 
 constexpr std::string_view prelude =
-    "#include <parley/parley.hpp>\n"
+    "#include <parley/chat/serve.hpp>\n#include <parley/parley.hpp>\n"
     "#include <array>\n#include <chrono>\n#include <cstdio>\n#include <string>\n#include <string_view>\n"
-    "#include <thread>\n#include <utility>\n#include <vector>\n"
+    "#include <iostream>\n#include <thread>\n#include <utility>\n#include <vector>\n"
     "using namespace parley;\nusing namespace std::chrono_literals;\n";
 
 std::string in_coroutine(const std::string& declarations, const std::string& statements) {
