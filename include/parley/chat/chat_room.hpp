@@ -28,6 +28,8 @@ struct JoinOptions {
   const WireFormat* format = &plain_lines;
   /// Go on after this message instead of beginning with the history.
   std::optional<ResumePoint> after = std::nullopt;
+  /// A stream that breaks does not end the member: it is shut down, and the member is as after make_absent().
+  bool stays_when_broken = false;
 };
 
 struct ServeOptions;
@@ -163,6 +165,7 @@ class ChatRoom {
     state->cursor = cursor;
     state->joined_at = core_.log().next();
     state->resumed = options.after.has_value();
+    state->stays_when_broken = options.stays_when_broken;
     core_.add(*state, *options.format);
     return state;
   }

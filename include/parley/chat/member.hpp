@@ -11,6 +11,7 @@
 #include <parley/core/operation.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -215,7 +216,8 @@ class Member {
   /// The same to one member, which gets the text in the same order as what is said to all. Errors: also
   /// Error::not_found when it is not there.
   [[nodiscard]] auto say_to(MemberId to, std::string_view text) noexcept {
-    return detail::StepOperation<detail::SaySteps>(nullptr, state_, to, text);
+    constexpr MemberId nobody{UINT64_MAX};  // no_member would mean all
+    return detail::StepOperation<detail::SaySteps>(nullptr, state_, to == no_member ? nobody : to, text);
   }
 
   /// Has the room say something to this member alone, in order with all else. Never waits. Errors: Error::closed when

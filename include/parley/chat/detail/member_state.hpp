@@ -59,7 +59,8 @@ class MemberState : public ListLink {
   std::string name;
   std::uint32_t within = 0;  // bytes of that record that were taken
   EndReason reason = EndReason::none;
-  bool resumed = false;     // what it said itself before joined_at is sent to it, and notices too
+  bool resumed : 1 = false;  // what it said itself before joined_at is sent to it, and notices too
+  bool stays_when_broken : 1 = false;
   std::uint16_t users = 0;  // see MemberRef
 };
 

@@ -309,8 +309,14 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     }
     const bool failed = static_cast<bool>(delivery->error());
     deliveries_.give_back(delivery);
-    if (failed) return end(member, EndReason::broken);
+    if (failed) return stream_broke(member);
     place(member);
+  }
+
+  void stream_broke(MemberState& member) noexcept {
+    if (!member.stays_when_broken) return end(member, EndReason::broken);
+    member.stream.shut_down();
+    make_absent(member);
   }
 
   using Completion::finished;
@@ -320,7 +326,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     const bool failed = static_cast<bool>(delivery.error());
     member.unlink();
     deliveries_.give_back(std::exchange(member.delivery, nullptr));
-    if (failed) return end(member, EndReason::broken);
+    if (failed) return stream_broke(member);
     place(member);
     wake_closer();
   }

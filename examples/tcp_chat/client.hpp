@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The client: shows what is said, sends what is typed, and when the connection breaks goes on where it was.
+
+#include <parley/core/channel.hpp>
+#include <parley/core/scope.hpp>
+#include <parley/core/sleep.hpp>
+#include <parley/io/line_reader.hpp>
+#include <parley/io/send_line.hpp>
+#include <parley/net/connect.hpp>
+#include <parley/platform/clock.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../common/chat_screen.hpp"
+#include "../common/listening.hpp"
+#include "../common/output.hpp"
+#include "client_options.hpp"
+#include "message_view.hpp"
+#include "server_line.hpp"
+
+namespace tcp_chat {
+
+class Client {
+ public:
+  explicit Client(const ClientOptions& options)
+      : options_(options), name_(options.name), screen_(screen_options(options)), view_(screen_, options.json) {}
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// The status to exit with.
+  parley::Task<int> run() {
+    if (name_.empty() && !co_await ask_for_name()) co_return status_;
+    go_to_ = options_.room;
+    auto connected = co_await parley::Socket::connect(options_.host, options_.port).within(connect_timeout);
+    if (!connected) co_return common::give_up("cannot connect to " + where(), connected.error());
+    parley::Scope typing;
+    typing.spawn(type());
+    for (;;) {
+      const std::error_code ended = co_await talk(std::move(*connected));
+      if (over_ || ended == parley::Error::cancelled) break;
+      if (name_.empty()) {  // the server does not wait longer for another one; its user may
+        if (!co_await a_name()) break;
+      } else {
+        view_.error("lost the connection to " + where() + ": " + ended.message());
+      }
+      connected = co_await connect_again();
+      if (!connected) break;
+    }
+    if (!connected && connected.error() != parley::Error::cancelled) {
+      status_ = common::give_up("cannot connect to " + where(), connected.error());
+    }
+    static_cast<void>(co_await typing.cancel_and_join());
+    co_return status_;
+  }
+
+ private:
+  static constexpr std::chrono::seconds connect_timeout{10};
+  static constexpr std::size_t max_line = 65536;
+  static constexpr int most_attempts = 60;  // with the pauses below, half an hour
+
+  static common::ChatScreen::Options screen_options(const ClientOptions& options) {
+    common::ChatScreen::Options screen;
+    screen.prompt = options.name + "> ";
+    screen.colours = !options.no_color && !options.json;
+    return screen;
+  }
+
+  std::string where() const { return common::endpoint(options_.host, options_.port); }
+
+  // False: there is none.
+  parley::Task<bool> ask_for_name() {
+    if (!screen_.edits()) {
+      common::print_error("tcp_chat client: say --name NAME (tcp_chat client --help tells more)");
+      status_ = 2;
+      co_return false;
+    }
+    screen_.set_prompt("your name: ");
+    while (name_.empty()) {
+      const auto typed = co_await screen_.line();
+      if (!typed) co_return false;
+      name_ = *typed;
+    }
+    co_return true;
+  }
+
+  // False: there will be none.
+  parley::Task<bool> a_name() {
+    while (name_.empty() && !over_) {
+      const auto changed = co_await changes_.receive();
+      if (!changed) co_return false;
+    }
+    co_return !over_;
+  }
+
+  parley::Task<parley::Result<parley::Socket>> connect_again() {
+    std::chrono::milliseconds pause(500);
+    parley::Result<parley::Socket> connected = parley::Error::timed_out;
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      if (!co_await parley::sleep(pause)) co_return parley::Error::cancelled;
+      if (over_) co_return parley::Error::cancelled;
+      connected = co_await parley::Socket::connect(options_.host, options_.port).within(connect_timeout);
+      if (connected || connected.error() == parley::Error::cancelled) co_return connected;
+      if (attempt == 0) view_.notice("trying again, with longer and longer pauses; Ctrl-C ends");
+      pause = std::min<std::chrono::milliseconds>(pause * 2, std::chrono::seconds(30));
+    }
+    co_return connected;
+  }
+
+  // Until the connection ends; with why.
+  parley::Task<std::error_code> talk(parley::Socket server) {
+    // A line that was cut with the connection is none: it comes again, whole.
+    parley::LineReader lines{server, {.max_line = max_line, .require_final_newline = true}};
+    static_cast<void>(server.set(parley::NoDelay{true}));
+    server_ = &server;
+    introduced_ = false;
+    const std::string first = introduction();
+    const auto asked = co_await parley::send_line(server, first);
+    parley::Result<std::string_view> line;
+    while (asked && (line = co_await lines.next())) {
+      const bool shown = co_await take(*line);
+      if (!shown) status_ = common::give_up_printing(errno);
+      if (!shown || refused_) {
+        over_ = true;
+        break;
+      }
+    }
+    const std::error_code ended = asked ? line.error() : asked.error();
+    if (ended == parley::Error::cancelled) {  // Ctrl-C: so that the others know at once
+      static_cast<void>(co_await parley::send_line(server, "/quit").stop({}).within(std::chrono::seconds(1)));
+    }
+    server_ = nullptr;
+    introduced_ = false;
+    note_change();
+    co_return ended;
+  }
+
+  std::string introduction() const {
+    if (token_.empty()) return "/numbered 1 " + name_;
+    return "/resume " + token_ + ' ' + std::to_string(epoch_) + ' ' + std::to_string(sequence_);
+  }
+
+  // False when it cannot be shown.
+  parley::Task<bool> take(std::string_view line) {
+    if (const auto record = parse_record_line(line)) {
+      sequence_ = std::max(sequence_, record->sequence);
+      follow_rename(*record);
+      co_return view_.show(*record, room_);
+    }
+    if (const auto session = parse_session_line(line)) {
+      co_await begin(*session);
+      co_return true;
+    }
+    if (introduced_ && line == end_line) {  // the error in front of it has said why
+      over_ = true;
+      status_ = 1;
+      co_return true;
+    }
+    if (!introduced_ && line.starts_with("! ")) co_return co_await refused(line.substr(2));
+    if (line.starts_with("! ")) co_return view_.error(line.substr(2));
+    if (token_.empty()) co_return view_.notice(line.starts_with("* ") ? line.substr(2) : line);
+    co_return true;  // the greeting, which one has seen before
+  }
+
+  parley::Task<> begin(const SessionLine& session) {
+    if (!token_.empty() && !introduced_ && session.token == token_) view_.notice("connected again");
+    const bool first = token_.empty();
+    introduced_ = true;
+    token_ = session.token;
+    epoch_ = session.epoch;
+    sequence_ = session.sequence;
+    room_ = parley::make_printable(session.room);
+    name_ = parley::make_printable(session.name);
+    show_prompt();
+    const std::string room = std::exchange(go_to_, {});
+    if (first && !room.empty() && room != room_) co_await send("/join " + room);
+    note_change();  // now: what was typed meanwhile is for that room
+  }
+
+  void show_prompt() { screen_.set_prompt(name_ + '@' + room_ + "> "); }
+
+  // Notices are the server's alone, and none of the others is just that.
+  void follow_rename(const RecordLine& record) {
+    const std::string before = name_ + " is now ";
+    if (record.kind != "notice" || !record.text.starts_with(before)) return;
+    const std::string now = parley::make_printable(record.text.substr(before.size()));
+    if (now.empty() || now.find(' ') != now.npos) return;
+    name_ = now;
+    show_prompt();
+  }
+
+  // The name, or the wish to go on where one was.
+  parley::Task<bool> refused(std::string_view why) {
+    if (!token_.empty()) {
+      token_.clear();
+      epoch_ = sequence_ = 0;
+      go_to_ = room_;
+      view_.notice("the server knows nothing of before; what was said meanwhile is not here");
+      co_await send(introduction());
+      co_return true;
+    }
+    const bool shown = !screen_.edits() && !options_.json ? true : view_.error(why);
+    if (!screen_.edits() || why == server_is_full) {
+      common::print_error("cannot join the chat at " + where() + ": " + parley::make_printable(why));
+      status_ = 1;
+      refused_ = true;
+    } else {
+      name_.clear();
+      screen_.set_prompt("another name: ");
+    }
+    co_return shown;
+  }
+
+  parley::Task<> type() {
+    for (;;) {
+      auto line = co_await screen_.line();
+      if (!line) {
+        if (line.error() == parley::Error::end_of_stream || line.error() == parley::Error::closed) break;
+        if (line.error() != parley::Error::cancelled) status_ = common::give_up("cannot read a line", line.error());
+        break;
+      }
+      if (name_.empty()) {
+        name_ = *line;
+        note_change();
+        co_await send(introduction());
+        continue;
+      }
+      // What is typed while there is no connection waits for one.
+      while (!introduced_ && !over_) {
+        if (!co_await changes_.receive()) co_return;
+      }
+      if (over_) co_return;
+      const bool quits = *line == "/quit";
+      if (line->empty()) continue;
+      over_ = quits;
+      co_await send(*line);
+      if (quits) co_return co_await give_time_to_end();
+    }
+    co_await end_of_input();
+  }
+
+  // Everything typed is still sent, and what is said meanwhile still shown.
+  parley::Task<> end_of_input() {
+    while (!introduced_ && server_ != nullptr && !over_) {
+      const auto changed = co_await changes_.receive().within(std::chrono::seconds(10));
+      if (!changed) break;
+    }
+    over_ = true;
+    co_await send("/quit");
+    co_await give_time_to_end();
+  }
+
+  // As long as a server takes that lets each line through a second after the other (--rate 1), and some more.
+  parley::Task<> give_time_to_end() {
+    const auto until = std::max(lines_through_, parley::Clock::now()) + std::chrono::seconds(5);
+    while (server_ != nullptr) {
+      const auto changed = co_await changes_.receive().within(until - parley::Clock::now());
+      if (!changed) break;
+    }
+    if (server_ != nullptr) static_cast<void>(server_->shutdown(parley::ShutdownWay::both));
+  }
+
+  void note_change() { static_cast<void>(changes_.try_send(0)); }  // where it is full, it is known already
+
+  parley::Task<> send(std::string line) {
+    if (server_ == nullptr) co_return;
+    lines_through_ = std::max(lines_through_, parley::Clock::now()) + std::chrono::seconds(1);
+    static_cast<void>(co_await parley::send_line(*server_, line));  // where it fails, receiving does too
+  }
+
+  const ClientOptions options_;
+  std::string name_;
+  std::string room_;
+  std::string go_to_;  // this room, as soon as there is a session
+  std::string token_;  // empty: there is no session yet
+  std::uint64_t epoch_ = 0;
+  std::uint64_t sequence_ = 0;
+  parley::Socket* server_ = nullptr;  // while connected
+  bool introduced_ = false;           // the server has said which session this is
+  bool over_ = false;                 // no new connection after this one
+  bool refused_ = false;              // by the server, and nobody can be asked for another name
+  parley::Channel<int> changes_{1};   // of server_ and introduced_
+  parley::TimePoint lines_through_{};  // when the server should have taken all
+  int status_ = 0;
+  common::ChatScreen screen_;
+  MessageView view_;
+};
+
+inline parley::Task<int> take_part(ClientOptions options) {
+  Client client(options);
+  co_return co_await client.run();
+}
+
+}  // namespace tcp_chat

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What `tcp_chat client` can be told.
+
+#include <cstdint>
+#include <string>
+
+namespace tcp_chat {
+
+struct ClientOptions {
+  std::string host;
+  std::uint16_t port = 8000;
+  std::string name;
+  std::string room;
+  std::string compat;  // empty: the chat of README.md
+  bool json = false;
+  bool no_color = false;
+};
+
+}  // namespace tcp_chat

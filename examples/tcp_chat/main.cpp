@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+// A chat over TCP, for people with this program, with nc or with a program of their own. Nothing is encrypted.
+//
+//   tcp_chat server
+//   tcp_chat client --name YOU 127.0.0.1 8000
+//   nc 127.0.0.1 8000
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "../common/arguments.hpp"
+#include "client.hpp"
+#include "compat_client.hpp"
+#include "compat_server.hpp"
+#include "serve.hpp"
+
+namespace {
+
+int run_server(const char* program, int argc, const char* const* argv) {
+  tcp_chat::ServerOptions options;
+  common::Arguments arguments("tcp_chat server", "A chat server: lines of text over TCP. Nothing is encrypted.");
+  arguments.option("--host", "HOST", options.host, "where to listen; 0.0.0.0 lets other machines in");
+  arguments.option("--port", "PORT", options.port, "0 takes a free one");
+  arguments.choice("--compat", options.compat, {"hello", "echo-chat", "welcome", "hii"}, "serves a tutorial's clients");
+  arguments.option("--history", "N", options.history, "messages that a newcomer gets");
+  arguments.option("--rate", "N", options.rate, "messages a second from each client; 0: any");
+  arguments.more();
+  arguments.option("--unix", "PATH", options.unix_path, "listens there instead");
+  arguments.option("--max-clients", "N", options.max_clients, "0: what the descriptors allow");
+  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection");
+  arguments.option("--max-lag", "BYTES", options.max_lag, "how far a client may be behind");
+  arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
+  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
+  arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
+  arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
+  arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
+  arguments.choice("--log", options.log, {"text", "json"}, "how events are printed");
+  arguments.flag("--log-messages", options.log_messages, "prints what is said, too");
+  arguments.option("--stats-every", "SECONDS", options.stats_every_s, "prints counters; 0: on SIGUSR1 only");
+  arguments.flag("--quiet", options.quiet, "prints no events");
+  if (const auto status = arguments.parse(argc, argv)) return *status;
+  const bool has_port =
+      std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word).starts_with("--port"); });
+  if (!options.compat.empty() && !has_port) options.port = tcp_chat::compat_port(options.compat);
+  if (!options.compat.empty() && !options.unix_path.empty()) {
+    common::print_error("tcp_chat server: --compat listens on a port, not with --unix (tcp_chat server --help tells more)");
+    return 2;
+  }
+  std::string password;
+  if (!options.password_file.empty()) {
+    const auto read = tcp_chat::read_password(options.password_file);
+    if (!read) {
+      return common::give_up("cannot read a password from " + options.password_file,
+                             std::error_code(errno, std::generic_category()));
+    }
+    password = *read;
+  }
+  if (options.compat.empty()) return parley::run(tcp_chat::serve(options, password, program));
+  return parley::run(tcp_chat::serve_compat(options, program));
+}
+
+int run_client(int argc, const char* const* argv) {
+  tcp_chat::ClientOptions options;
+  common::Arguments arguments("tcp_chat client", "Takes part in a chat. Nothing is encrypted.");
+  arguments.positional("HOST", options.host, "where the server is");
+  arguments.positional("PORT", options.port, "its port");
+  arguments.option("--name", "NAME", options.name, "your name; asked for on a terminal");
+  arguments.option("--room", "ROOM", options.room, "where to go at once");
+  arguments.choice("--compat", options.compat, {"hello", "echo-chat", "welcome", "hii"},
+                   "talks to a tutorial's server");
+  arguments.flag("--json", options.json, "prints an object for each message");
+  arguments.flag("--no-color", options.no_color, "prints no colours");
+  if (const auto status = arguments.parse(argc, argv)) return *status;
+  if (options.compat == "hii" && options.name.empty()) {
+    common::print_error("tcp_chat client: say --name NAME (tcp_chat client --help tells more)");
+    return 2;
+  }
+  return parley::run(options.compat.empty() ? tcp_chat::take_part(options) : tcp_chat::take_part_compat(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "server") return run_server(argv[0], argc - 1, argv + 1);
+  if (command == "client") return run_client(argc - 1, argv + 1);
+  common::Arguments arguments("tcp_chat",
+                              "A chat over TCP. `tcp_chat server --help` and `tcp_chat client --help` tell more.");
+  arguments.add_command("server", "lets people chat; needs no option");
+  arguments.add_command("client", "takes part");
+  if (const auto status = arguments.parse(argc, argv)) return *status;
+  return 2;
+}

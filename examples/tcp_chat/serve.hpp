@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Runs the server: listens, accepts, and ends in good order.
+
+#include <parley/core/run.hpp>
+#include <parley/core/scope.hpp>
+#include <parley/core/signals.hpp>
+#include <parley/core/sleep.hpp>
+#include <parley/net/tcp_listener.hpp>
+#include <parley/net/unix_listener.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../common/listening.hpp"
+#include "../common/output.hpp"
+#include "server.hpp"
+#include "server_line.hpp"
+#include "session.hpp"
+
+namespace tcp_chat {
+
+/// As many descriptors as the system lets this process have, except some for the process itself.
+inline std::size_t clients_that_descriptors_allow() {
+  constexpr rlim_t own = 64;
+  ::rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024 - own;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &limit));
+  const rlim_t most = std::min<rlim_t>(limit.rlim_cur, rlim_t{1} << 20);
+  return static_cast<std::size_t>(most > 2 * own ? most - own : most / 2);
+}
+
+class Accepting {
+ public:
+  explicit Accepting(Server& server) : server_(server) {}
+
+  /// Accepts until it is stopped, or the listener fails: with why.
+  template <class Listener>
+  parley::Task<std::error_code> run(Listener listener) {
+    parley::Result<parley::Socket> peer;
+    while ((peer = co_await listener.accept())) {
+      if (sessions_.size() < server_.max_clients()) {
+        prepare(*peer);
+        sessions_.spawn(arrive(server_, sessions_, std::move(*peer)));
+      } else {
+        const std::string why = "! " + std::string(server_is_full);
+        const auto told = co_await parley::send_line(*peer, why).within(parley::Duration::zero());
+        static_cast<void>(told);
+        peer->close();
+      }
+    }
+    co_return peer.error();
+  }
+
+  parley::Scope& sessions() { return sessions_; }
+
+ private:
+  // A peer that has gone without a word is noticed after a minute. Small messages go out at once.
+  static void prepare(parley::Socket& peer) {
+    static_cast<void>(peer.set(parley::KeepAlive{true}));
+    static_cast<void>(peer.set(parley::KeepAliveTimes{std::chrono::seconds(30), std::chrono::seconds(10), 3}));
+    static_cast<void>(peer.set(parley::NoDelay{true}));
+  }
+
+  Server& server_;
+  parley::Scope sessions_;
+};
+
+inline parley::Task<> log_stats_every(Server& server, std::chrono::seconds pause) {
+  while (const auto slept = co_await parley::sleep(pause)) server.log_stats();
+}
+/// On demand: kill -USR1.
+inline parley::Task<> log_stats_on_signal(Server& server) {
+  parley::Signals signals({parley::Signal::user1});
+  while (const auto asked = co_await signals.next()) server.log_stats();
+}
+
+/// The status to exit with.
+inline parley::Task<int> serve(ServerOptions options, std::string password, std::string program) {
+  std::size_t most = clients_that_descriptors_allow();
+  if (options.max_clients != 0) most = std::min<std::size_t>(most, options.max_clients);
+  Server server(options, std::move(password), most);
+  Accepting accepting(server);
+  parley::Scope listening(parley::OnFailure::stop_all);
+  std::error_code failure;
+  std::string where;
+
+  const auto accept_on = [&](auto listener, std::string at) -> parley::Task<> {
+    const std::error_code ended = co_await accepting.run(std::move(listener));
+    if (ended != parley::Error::cancelled) {
+      failure = ended;
+      where = std::move(at);
+    }
+    listening.cancel();
+  };
+  if (!options.unix_path.empty()) {
+    auto listener = parley::UnixListener::bind(options.unix_path);
+    if (!listener) co_return common::give_up("cannot listen on " + options.unix_path, listener.error());
+    if (options.log == "json") {
+      server.log().event("listen", {{"address", options.unix_path}});
+    } else if (!options.quiet) {
+      common::print_line("listening on " + options.unix_path);
+      common::print_line("only this machine can reach it");
+      common::print_line("join it with  nc -U " + options.unix_path);
+    }
+    listening.spawn(accept_on(std::move(*listener), options.unix_path));
+  } else {
+    const std::string asked = common::endpoint(options.host, options.port);
+    auto listener = parley::TcpListener::bind(options.host, options.port);
+    if (!listener) co_return common::give_up("cannot listen on " + asked, listener.error());
+    const parley::Address at = listener->local_address().value();
+    if (options.log == "json") {
+      server.log().event("listen", {{"address", at.to_string()}});
+    } else if (!options.quiet) {
+      const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
+      common::announce(at, {program + " client --name YOU " + reach, "nc " + reach});
+    }
+    listening.spawn(accept_on(std::move(*listener), at.to_string()));
+  }
+  server.tasks().spawn(server.sweep());
+  server.tasks().spawn(log_stats_on_signal(server));
+  if (options.stats_every_s != 0) {
+    server.tasks().spawn(log_stats_every(server, std::chrono::seconds(options.stats_every_s)));
+  }
+  static_cast<void>(co_await listening.join());
+  if (!failure) common::end_line_of_ctrl_c();
+  server.log().event("stop");
+  co_await server.say_goodbye();
+  static_cast<void>(co_await accepting.sessions().cancel_and_join());
+  static_cast<void>(co_await server.tasks().cancel_and_join());
+  if (failure) co_return common::give_up("cannot accept connections on " + where, failure);
+  co_return 0;
+}
+
+}  // namespace tcp_chat

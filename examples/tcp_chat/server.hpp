@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The state of the chat: rooms, people, and those who are away and may come back.
+
+#include <parley/core/scope.hpp>
+#include <parley/core/sleep.hpp>
+#include <parley/io/send_line.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "directory.hpp"
+#include "numbered_lines.hpp"
+#include "password.hpp"
+#include "room.hpp"
+#include "server_log.hpp"
+#include "server_options.hpp"
+#include "token.hpp"
+
+namespace tcp_chat {
+
+class Server {
+ public:
+  static constexpr std::string_view lobby_name = "lobby";
+  static constexpr std::size_t max_rooms = 1000;
+  /// How long somebody whose connection broke keeps their name, and can go on where they were.
+  static constexpr std::chrono::seconds away_time{60};
+
+  Server(const ServerOptions& options, std::string password, std::size_t max_clients)
+      : options_(options),
+        password_(std::move(password)),
+        max_clients_(max_clients),
+        log_(options.log == "json", options.quiet),
+        lobby_(*open_room(lobby_name)) {}
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const ServerOptions& options() const { return options_; }
+  ServerLog& log() { return log_; }
+  Directory& people() { return people_; }
+  Room& lobby() { return lobby_; }
+  const std::map<std::string, std::unique_ptr<Room>>& rooms() const { return rooms_; }
+  std::size_t max_clients() const { return max_clients_; }
+  const Password& password() const { return password_; }
+  parley::Scope& tasks() { return tasks_; }
+  parley::Duration idle_timeout() const {
+    return options_.idle_timeout_s == 0 ? parley::Duration::max() : std::chrono::seconds(options_.idle_timeout_s);
+  }
+
+  /// The room, opened if need be; null when there are too many.
+  Room* open_room(std::string_view name) {
+    const auto found = rooms_.find(name_key(name));
+    if (found != rooms_.end()) return found->second.get();
+    if (is_stopping_ || rooms_.size() >= max_rooms) return nullptr;
+    if (!rooms_.empty()) log_.event("open", {{"room", name}});
+    return rooms_.emplace(name_key(name), std::make_unique<Room>(std::string(name), room_options()))
+        .first->second.get();
+  }
+  /// Rooms that nobody is in, nor about to be, are closed; while the server stops they stay, for they are being closed.
+  void close_if_empty(Room& room) {
+    if (room.present != 0 || &room == &lobby_ || is_stopping_) return;
+    log_.event("close", {{"room", room.name}});
+    add_to(past_, room.chat.counters());
+    rooms_.erase(name_key(room.name));
+  }
+
+  /// Whether somebody has the name, or keeps it while they go from one room to another.
+  bool is_in_use(std::string_view name) const {
+    return people_.find(name) != nullptr || kept_names_.contains(name_key(name));
+  }
+  /// Keeps the name for who has no place in a room at the moment.
+  class KeptName {
+   public:
+    KeptName(Server& server, std::string_view name) : server_(server), key_(name_key(name)) {
+      server_.kept_names_.insert(key_);
+    }
+    KeptName(const KeptName&) = delete;
+    KeptName& operator=(const KeptName&) = delete;
+    ~KeptName() { server_.kept_names_.erase(key_); }
+
+   private:
+    Server& server_;
+    const std::string key_;
+  };
+
+  /// Makes the person a member of the room, where nobody has been told yet. The stream is free.
+  parley::Result<> enter(Person& person, Room& room, std::string_view name) {
+    parley::JoinOptions join;
+    if (person.numbered()) {
+      join.format = &numbered_lines;
+      join.stays_when_broken = true;
+      person.extra->entered = room.chat.newest().sequence;
+    }
+    auto member = room.chat.join(person.peer, name, join);
+    if (!member) return member.error();
+    person.member = std::move(*member);
+    person.room = &room;
+    ++room.present;
+    if (room.present == 1 && &room != &lobby_) room.operators.insert(person.member.id());
+    log_.event("join", {{"room", room.name}, {"name", person.name()}});
+    return {};
+  }
+
+  /// The person's member has left, or is about to. Rooms that nobody is in are closed.
+  void forget_place(Person& person) {
+    Room& room = *person.room;
+    log_.event("leave", {{"room", room.name}, {"name", person.name()}});
+    room.operators.erase(person.member.id());
+    person.member = parley::Member();
+    person.room = nullptr;
+    --room.present;
+    close_if_empty(room);
+  }
+
+  void tell_joined(Person& person) {
+    Room& room = *person.room;
+    if (room.is_big()) return sum_up(room, room.joined);
+    static_cast<void>(person.member.announce(std::string(person.name()) + " joined"));
+  }
+  void tell_left(Person& person, std::string_view why = {}) {
+    Room& room = *person.room;
+    if (room.is_big()) return sum_up(room, room.left);
+    const std::string text = std::string(person.name()) + " left" + (why.empty() ? "" : " (" + std::string(why) + ")");
+    // Whose connection broke, or who was too slow, is no member any more, and cannot say so.
+    if (!person.member.announce(text)) static_cast<void>(room.chat.publish(text));
+  }
+
+  /// Where messages are logged.
+  void log_message(const Person& person, std::string_view text) {
+    if (!options_.log_messages || person.room == nullptr) return;
+    log_.event("message", {{"room", person.room->name}, {"name", person.name()}, {"text", text}});
+  }
+
+  /// Sends the person away as soon as they have been told why.
+  void send_away(Person& person, std::string why) {
+    if (person.numbered()) {
+      const auto found = resumable_.find(person.extra->token);
+      if (found != resumable_.end() && found->second.away.get() == &person) return let_go(found, why);
+    }
+    person.more().why = std::move(why);
+    person.peer.cancel_receive();
+  }
+
+  // Coming back.
+
+  std::string give_token(Person& person) {
+    person.more().token = make_token();
+    resumable_[person.extra->token] = {&person, nullptr, {}};
+    return person.extra->token;
+  }
+  /// The person whose token it is: connected, or away.
+  Person* find_token(std::string_view token) {
+    const auto found = resumable_.find(std::string(token));
+    return found == resumable_.end() ? nullptr : found->second.person;
+  }
+  /// The connection is gone; the person stays for a while.
+  void keep_away(std::unique_ptr<Person> person) {
+    person->member.make_absent();
+    person->peer.close();
+    Resumable& entry = resumable_[person->extra->token];
+    entry.expires = parley::Clock::now() + away_time;
+    entry.away = std::move(person);
+    ++away_;
+  }
+  /// Everything that the old person is goes over to the new one, who has another connection.
+  void take_over(Person& old, Person& now) {
+    people_.remove(old);
+    now.member = std::move(old.member);
+    now.room = std::exchange(old.room, nullptr);
+    now.is_operator = old.is_operator;
+    now.more().token = old.extra->token;
+    now.extra->entered = old.extra->entered;
+    now.member.make_absent();  // until it is attached; the old connection may go away before
+    people_.add(now);
+    Resumable& entry = resumable_[now.extra->token];
+    entry.person = &now;
+    if (entry.away != nullptr) {
+      --away_;
+      entry.away.reset();
+    } else {
+      old.peer.cancel_receive();
+    }
+  }
+  /// Nobody can come back with it any more.
+  void drop_token(Person& person) {
+    if (!person.numbered()) return;
+    const auto found = resumable_.find(person.extra->token);
+    if (found != resumable_.end() && found->second.person == &person) resumable_.erase(found);
+  }
+  std::size_t away() const { return away_; }
+
+  /// Lets those go who have been away too long. Runs until it is stopped.
+  parley::Task<> sweep() {
+    while (co_await parley::sleep(std::chrono::seconds(5))) {
+      const auto now = parley::Clock::now();
+      for (auto it = resumable_.begin(); it != resumable_.end();) {
+        const auto here = it++;
+        if (here->second.away != nullptr && here->second.expires <= now) let_go(here, "connection lost");
+      }
+    }
+  }
+
+  /// Has everybody told, and waits until they have got it.
+  parley::Task<> say_goodbye() {
+    is_stopping_ = true;
+    parley::Scope closing;
+    for (auto& [key, room] : rooms_) {
+      static_cast<void>(room->chat.publish("the server is stopping"));
+      closing.spawn(close_room(*room));
+    }
+    static_cast<void>(co_await closing.join().stop({}));
+  }
+
+  parley::RoomCounters totals() const {
+    parley::RoomCounters sum = past_;
+    for (const auto& [key, room] : rooms_) add_to(sum, room->chat.counters());
+    return sum;
+  }
+  void log_stats() {
+    const parley::RoomCounters sum = totals();
+    log_.event("stats", {{"clients", std::to_string(people_.size() - away_)},
+                         {"away", std::to_string(away_)},
+                         {"rooms", std::to_string(rooms_.size())},
+                         {"messages", std::to_string(sum.messages)},
+                         {"deliveries", std::to_string(sum.deliveries)},
+                         {"bytes", std::to_string(sum.bytes)},
+                         {"dropped", std::to_string(sum.dropped)},
+                         {"too_slow", std::to_string(sum.disconnected)},
+                         {"largest_lag", std::to_string(sum.largest_lag)}});
+  }
+
+ private:
+  struct Resumable {
+    Person* person = nullptr;
+    std::unique_ptr<Person> away;  // while they are
+    parley::TimePoint expires;
+  };
+
+  parley::RoomOptions room_options() const {
+    parley::RoomOptions room;
+    room.max_members = max_clients_;
+    room.max_message = std::max<std::size_t>(options_.max_line, 512) + 512;  // answers quote what was typed
+    room.history_messages = options_.history;
+    room.max_lag = options_.max_lag;
+    room.slow = options_.slow == "skip" ? parley::SlowPolicy::skip : parley::SlowPolicy::disconnect;
+    room.rate = options_.rate;
+    room.burst = std::max<std::uint32_t>(options_.rate, 1);
+    room.unique_names = false;  // the directory sees to it
+    return room;
+  }
+
+  void let_go(std::map<std::string, Resumable>::iterator entry, std::string_view why) {
+    const std::unique_ptr<Person> person = std::move(entry->second.away);
+    --away_;
+    tell_left(*person, why);
+    people_.remove(*person);
+    forget_place(*person);
+    resumable_.erase(entry);
+  }
+
+  static void add_to(parley::RoomCounters& sum, const parley::RoomCounters& one) {
+    sum.members += one.members;
+    sum.messages += one.messages;
+    sum.bytes += one.bytes;
+    sum.deliveries += one.deliveries;
+    sum.dropped += one.dropped;
+    sum.disconnected += one.disconnected;
+    sum.largest_lag = std::max(sum.largest_lag, one.largest_lag);
+  }
+
+  // "37 joined", a second later, in one message.
+  void sum_up(Room& room, std::size_t& counter) {
+    const bool first = room.joined == 0 && room.left == 0;
+    ++counter;
+    if (first) tasks_.spawn(tell_sum(name_key(room.name)));
+  }
+  parley::Task<> tell_sum(std::string key) {
+    static_cast<void>(co_await parley::sleep(std::chrono::seconds(1)));
+    const auto found = rooms_.find(key);
+    if (found == rooms_.end()) co_return;
+    Room& room = *found->second;
+    if (room.joined != 0)
+      static_cast<void>(room.chat.publish(std::to_string(std::exchange(room.joined, 0)) + " joined"));
+    if (room.left != 0) static_cast<void>(room.chat.publish(std::to_string(std::exchange(room.left, 0)) + " left"));
+  }
+
+  static parley::Task<> close_room(Room& room) {
+    static_cast<void>(co_await room.chat.close().stop({}).within(std::chrono::seconds(3)));
+  }
+
+  const ServerOptions options_;
+  const Password password_;
+  const std::size_t max_clients_;
+  ServerLog log_;
+  bool is_stopping_ = false;
+  std::map<std::string, std::unique_ptr<Room>> rooms_;
+  Room& lobby_;
+  Directory people_;
+  std::set<std::string> kept_names_;  // keys of them
+  std::map<std::string, Resumable> resumable_;
+  std::size_t away_ = 0;
+  parley::RoomCounters past_;  // of rooms that are no more
+  parley::Scope tasks_;  // last, so that they end first
+};
+
+}  // namespace tcp_chat

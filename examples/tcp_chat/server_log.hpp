@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the server prints about its work: a line for each event, as text or as JSON.
+
+#include <parley/chat/printable.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../common/output.hpp"
+#include "../common/text.hpp"
+#include "json.hpp"
+
+namespace tcp_chat {
+
+class ServerLog {
+ public:
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+
+  ServerLog(bool json, bool quiet) : json_(json), quiet_(quiet) {}
+
+  /// "2026-05-01 12:00:00 join room=lobby name=alice", or {"time":...,"event":"join","room":"lobby","name":"alice"}.
+  /// What strangers wrote cannot forge a line. A log that cannot be written ends the program's logging, not the chat; nor
+  /// is the chat held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
+  void event(std::string_view event, std::initializer_list<Field> fields = {}) {
+    if (quiet_) return;
+    if (!would_print_at_once()) {
+      ++dropped_;
+      return;
+    }
+    if (const auto dropped = std::exchange(dropped_, 0); dropped != 0) {
+      print("log-dropped", {{"events", std::to_string(dropped)}});
+      return this->event(event, fields);
+    }
+    print(event, fields);
+  }
+
+ private:
+  // A pipe then has room for PIPE_BUF bytes (4,096 on Linux), which is more than a line has.
+  static bool would_print_at_once() {
+    ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&output, 1, 0) != 0;
+  }
+
+  void print(std::string_view event, std::initializer_list<Field> fields) {
+    std::string line = json_ ? "{\"time\":" + std::to_string(now_ms()) + ",\"event\":" : time_text() + " ";
+    line += json_ ? json_string(event) : std::string(event);
+    for (const Field& field : fields) append(line, field);
+    if (json_) line += '}';
+    quiet_ = !common::print_line(line);
+  }
+
+  void append(std::string& line, const Field& field) const {
+    constexpr std::size_t most = 1800;  // bytes, which are twice as many when all are escaped
+    std::string value = parley::make_printable(field.value);
+    if (value.size() > most) {
+      value.resize(common::complete_utf8(std::string_view(value).substr(0, most)));
+      value += "...";
+    }
+    if (json_) {
+      line += ',' + json_string(field.name) + ':' + json_string(value);
+    } else {
+      line += ' ' + std::string(field.name) + '=' + text_value(std::move(value));
+    }
+  }
+
+  // Quoted where it could be taken for more than one field. The text is printable.
+  static std::string text_value(std::string text) {
+    if (!text.empty() && text.find_first_of(" =\"") == text.npos) return text;
+    for (std::size_t i = 0; (i = text.find_first_of("\"\\", i)) != text.npos; i += 2) text.insert(i, 1, '\\');
+    return '"' + text + '"';
+  }
+
+  static std::int64_t now_ms() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  }
+  static std::string time_text() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::localtime_r(&now, &parts);
+    char text[32];
+    return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+  }
+
+  bool json_;
+  bool quiet_;
+  std::uint64_t dropped_ = 0;  // and not told yet
+};
+
+}  // namespace tcp_chat

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One connection to the chat: a name, then lines.
+
+#include <parley/core/task_operation.hpp>
+#include <parley/io/send_line.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "change_room.hpp"
+#include "commands.hpp"
+#include "server.hpp"
+#include "server_line.hpp"
+
+namespace tcp_chat {
+
+/// Gets a person from a connection: by their name, or by the token of who they were before.
+class Admission {
+ public:
+  Admission(Server& server, parley::Socket peer)
+      : server_(server), person_(std::make_unique<Person>(std::move(peer), server.options().max_line)) {}
+
+  /// Null: nobody came in, and who it was has been told why.
+  parley::Task<std::unique_ptr<Person>> person() {
+    const auto timeout = std::chrono::seconds(server_.options().name_timeout_s);
+    auto asked = co_await parley::as_operation(ask()).within(timeout);
+    if (asked) co_return std::move(person_);
+    if (asked.error() == parley::Error::timed_out) co_await tell("! no name came in time");
+    if (asked.error() == parley::Error::too_long) co_await tell("! that is too long");
+    if (asked.error() == parley::Error::cancelled) co_await tell("* the server is stopping");
+    co_return nullptr;
+  }
+
+ private:
+  static constexpr int most_attempts = 10;
+
+  parley::Task<parley::Result<>> ask() {
+    if (!server_.options().motd.empty()) co_await tell("* " + parley::make_printable(server_.options().motd));
+    co_await tell("* welcome! Your first line is your name; then /help tells more.");
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      const auto line = co_await person_->lines.next();
+      if (!line) co_return line.error();
+      const std::string answer(*line);
+      const bool is_in = co_await come_in(answer);
+      if (is_in) co_return parley::Result<>();
+      if (over_) break;
+    }
+    co_return parley::Error::malformed;
+  }
+
+  parley::Task<bool> come_in(const std::string& answer) {
+    const Line line = parse_line(answer);
+    if (line.command == "resume") co_return co_await resume(line.text);
+    if (line.command == "quit") {
+      over_ = true;
+      co_return false;
+    }
+    std::string name(line.command.empty() ? without_spaces_around(answer) : std::string_view());
+    if (line.command == "numbered") {
+      const FirstWord words = first_word(line.text);
+      if (words.word != "1") co_return co_await refuse("this version of numbered lines is not known here");
+      name = words.rest;
+    } else if (!line.command.empty()) {
+      co_return co_await refuse("say your name first");
+    }
+    if (const NameCheck check = check_name(name); !check) co_return co_await refuse(check.reason);
+    if (server_.is_in_use(name)) {
+      co_return co_await refuse("somebody has this name, or one that looks like it");
+    }
+    if (server_.lobby().banned.contains(name_key(name))) co_return co_await refuse("this name is banned");
+    co_return co_await enter(line.command == "numbered", name);
+  }
+
+  parley::Task<bool> enter(bool numbered, const std::string& name) {
+    Room& lobby = server_.lobby();
+    if (numbered) {
+      server_.give_token(*person_);
+      co_await tell(session_line(*person_, lobby, lobby.chat.newest().sequence, name));
+      // Somebody may have taken the name meanwhile.
+      if (server_.is_in_use(name)) co_return co_await take_back_token();
+    }
+    const auto entered = server_.enter(*person_, lobby, name);
+    if (!entered) {
+      server_.drop_token(*person_);
+      person_->extra.reset();
+      co_return co_await refuse(entered.error().message());
+    }
+    server_.people().add(*person_);
+    introduce(*person_);
+    server_.tell_joined(*person_);
+    co_return true;
+  }
+
+  parley::Task<bool> take_back_token() {
+    server_.drop_token(*person_);
+    person_->extra.reset();
+    co_return co_await refuse("somebody has this name, or one that looks like it");
+  }
+
+  // "/resume TOKEN EPOCH SEQUENCE"
+  parley::Task<bool> resume(std::string_view text) {
+    const FirstWord token = first_word(text);
+    const FirstWord numbers = first_word(token.rest);
+    Person* old = co_await find_resumable(token.word);
+    if (old == nullptr) co_return co_await refuse("there is nothing to resume");
+    parley::ResumePoint after{number(numbers.word), number(numbers.rest)};
+    Room& room = *old->room;
+    const std::string name(old->name());
+    // It has changed rooms, and has not heard of it.
+    if (after.epoch != room.chat.newest().epoch) after = {room.chat.newest().epoch, old->extra->entered};
+    server_.take_over(*old, *person_);
+    co_await tell(session_line(*person_, room, after.sequence, name));
+    if (!person_->member || person_->sent_away()) {
+      over_ = true;  // meanwhile it went on over yet another connection, or was sent away
+      if (person_->member) give_up_place();
+      co_return false;
+    }
+    if (!person_->member.attach(person_->peer, after)) {
+      if (!person_->member.attach(person_->peer, room.chat.newest())) {
+        over_ = true;
+        give_up_place();
+        co_return false;
+      }
+      static_cast<void>(
+          person_->member.tell("what was said meanwhile is not all here any more", parley::MessageKind::error));
+    }
+    server_.log().event("resume", {{"name", name}});
+    co_return true;
+  }
+
+  // Null: nobody. Who is just going from one room to another is waited for; that does not take long.
+  parley::Task<Person*> find_resumable(std::string_view token) {
+    constexpr int most_looks = 200;
+    for (int look = 0; look < most_looks; ++look) {
+      Person* old = server_.find_token(token);
+      if (old == nullptr || old == person_.get() || old->sent_away() || old->said_goodbye) co_return nullptr;
+      if (!old->is_moving) co_return old->member ? old : nullptr;
+      const auto waited = co_await parley::sleep(std::chrono::milliseconds(50));
+      if (!waited) break;
+    }
+    co_return nullptr;
+  }
+  void give_up_place() {
+    server_.drop_token(*person_);
+    server_.people().remove(*person_);
+    server_.forget_place(*person_);
+  }
+
+  static std::uint64_t number(std::string_view text) {
+    std::uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  }
+
+  parley::Task<bool> refuse(std::string_view why) {
+    co_await tell("! " + std::string(why));
+    co_return false;
+  }
+  parley::Task<> tell(std::string line) {
+    static_cast<void>(co_await parley::send_line(person_->peer, line).stop({}).within(std::chrono::seconds(5)));
+  }
+
+  Server& server_;
+  std::unique_ptr<Person> person_;
+  bool over_ = false;  // no further attempt
+};
+
+/// What a connection does from its line on that is not simply said: waits for the rate, carries out commands.
+/// False: the connection ends.
+inline parley::Task<bool> attend(Server& server, Person& person, parley::Result<std::string_view> line) {
+  if (!person.member || person.sent_away()) co_return false;
+  if (!line) {
+    if (line.error() == parley::Error::too_long) {
+      server.send_away(person, "a line has at most " + std::to_string(server.options().max_line) + " bytes");
+    } else if (line.error() == parley::Error::timed_out) {
+      server.send_away(person, "nothing was said for too long");
+    }
+    co_return false;
+  }
+  const Line parsed = parse_line(*line);
+  if (!parsed.command.empty()) {
+    Commands commands(server, person);
+    co_return co_await commands.carry_out(parsed) && !person.sent_away();
+  }
+  if (parsed.text.empty()) co_return true;
+  if (person.room->muted.contains(name_key(person.name()))) {
+    static_cast<void>(person.member.tell("you are muted", parley::MessageKind::error));
+    co_return true;
+  }
+  const auto said = co_await person.member.say(parsed.text);
+  if (said) server.log_message(person, parsed.text);
+  co_return static_cast<bool>(said);
+}
+
+/// True: said, and nothing had to be waited for. The usual case, without a coroutine of its own.
+inline bool said_at_once(Server& server, Person& person, parley::Result<std::string_view>& line) {
+  if (!line || line->empty() || line->front() == '/' || !person.member || person.sent_away()) return false;
+  if (!person.room->muted.empty() || server.options().log_messages) return false;
+  return static_cast<bool>(person.member.try_say(*line));
+}
+
+/// The end of a connection: the person goes, is told why, or stays for a while to come back.
+inline parley::Task<> depart(Server& server, std::unique_ptr<Person> person, parley::EndReason reason) {
+  if (!person->member) co_return server.drop_token(*person);  // went on over another connection, or found no room
+  const bool may_return =
+      person->numbered() && !person->said_goodbye && !person->sent_away() && (reason == parley::EndReason::none);
+  if (may_return) co_return server.keep_away(std::move(person));
+  const std::string why = person->sent_away()                     ? person->extra->why
+                          : reason == parley::EndReason::too_slow ? "too slow"
+                                                                  : "";
+  server.drop_token(*person);  // first: from here on nobody takes their place over
+  if (person->sent_away()) static_cast<void>(person->member.tell(why, parley::MessageKind::error));
+  server.tell_left(*person, why);
+  // What they have asked for last is still answered.
+  static_cast<void>(co_await person->member.leave().stop({}).within(std::chrono::seconds(2)));
+  if (person->numbered() && person->sent_away()) {
+    static_cast<void>(co_await parley::send_line(person->peer, end_line).stop({}).within(std::chrono::seconds(2)));
+  }
+  server.people().remove(*person);
+  server.forget_place(*person);
+}
+
+/// Attends to a line; the person departs when it was the last. False: they have.
+inline parley::Task<bool> attend_or_depart(Server& server, std::unique_ptr<Person>& person,
+                                           parley::Result<std::string_view> line) {
+  if (co_await attend(server, *person, line) && person->member && !person->sent_away()) co_return true;
+  const parley::EndReason reason = person->member.reason();
+  co_await depart(server, std::move(person), reason);
+  co_return false;
+}
+
+/// All that an idle client costs, so it holds little: one wait for a line, and one for whatever that brings.
+inline parley::Task<> stay(Server& server, std::unique_ptr<Person> person) {
+  for (;;) {
+    auto line = co_await person->lines.next().within(server.idle_timeout());
+    if (said_at_once(server, *person, line)) continue;
+    if (!co_await attend_or_depart(server, person, line)) break;
+  }
+}
+
+/// Lets somebody in, who then stays in a coroutine of their own.
+inline parley::Task<> arrive(Server& server, parley::Scope& sessions, parley::Socket peer) {
+  Admission admission(server, std::move(peer));
+  std::unique_ptr<Person> person = co_await admission.person();
+  if (person != nullptr) sessions.spawn(stay(server, std::move(person)));
+}
+
+}  // namespace tcp_chat
