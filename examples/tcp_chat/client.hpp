@@ -21,6 +21,7 @@
 #include "../common/listening.hpp"
 #include "../common/output.hpp"
 #include "client_options.hpp"
+#include "command_line.hpp"
 #include "message_view.hpp"
 #include "server_line.hpp"
 
@@ -44,7 +45,7 @@ class Client {
     for (;;) {
       const std::error_code ended = co_await talk(std::move(*connected));
       if (over_ || ended == parley::Error::cancelled) break;
-      if (name_.empty()) {  // the server does not wait longer for another one; its user may
+      if (asking_) {  // the server does not wait longer for another one; its user may
         if (!co_await a_name()) break;
       } else {
         view_.error("lost the connection to " + where() + ": " + ended.message());
@@ -61,8 +62,10 @@ class Client {
 
  private:
   static constexpr std::chrono::seconds connect_timeout{10};
-  static constexpr std::size_t max_line = 65536;
-  static constexpr int most_attempts = 60;  // with the pauses below, half an hour
+  static constexpr std::size_t max_line = std::size_t{1} << 20;
+  static constexpr int most_attempts = 60;  // with the pauses, half an hour
+  static constexpr std::chrono::milliseconds shortest_pause{500};
+  static constexpr std::chrono::milliseconds longest_pause{30000};
 
   static common::ChatScreen::Options screen_options(const ClientOptions& options) {
     common::ChatScreen::Options screen;
@@ -99,15 +102,16 @@ class Client {
   }
 
   parley::Task<parley::Result<parley::Socket>> connect_again() {
-    std::chrono::milliseconds pause(500);
-    parley::Result<parley::Socket> connected = parley::Error::timed_out;
-    for (int attempt = 0; attempt < most_attempts; ++attempt) {
-      if (!co_await parley::sleep(pause)) co_return parley::Error::cancelled;
+    parley::Result<parley::Socket> connected = parley::Error::end_of_stream;  // by a server that only accepts
+    while (attempts_ < most_attempts) {
+      const bool first = attempts_++ == 0;
+      if (!co_await parley::sleep(std::exchange(pause_, std::min(pause_ * 2, longest_pause)))) {
+        co_return parley::Error::cancelled;
+      }
       if (over_) co_return parley::Error::cancelled;
       connected = co_await parley::Socket::connect(options_.host, options_.port).within(connect_timeout);
       if (connected || connected.error() == parley::Error::cancelled) co_return connected;
-      if (attempt == 0) view_.notice("trying again, with longer and longer pauses; Ctrl-C ends");
-      pause = std::min<std::chrono::milliseconds>(pause * 2, std::chrono::seconds(30));
+      if (first) view_.notice("trying again, with longer and longer pauses; Ctrl-C ends");
     }
     co_return connected;
   }
@@ -171,6 +175,9 @@ class Client {
     if (!token_.empty() && !introduced_ && session.token == token_) view_.notice("connected again");
     const bool first = token_.empty();
     introduced_ = true;
+    asking_ = false;
+    attempts_ = 0;
+    pause_ = shortest_pause;
     token_ = session.token;
     epoch_ = session.epoch;
     sequence_ = session.sequence;
@@ -211,6 +218,7 @@ class Client {
       refused_ = true;
     } else {
       name_.clear();
+      asking_ = true;
       screen_.set_prompt("another name: ");
     }
     co_return shown;
@@ -235,7 +243,7 @@ class Client {
         if (!co_await changes_.receive()) co_return;
       }
       if (over_) co_return;
-      const bool quits = *line == "/quit";
+      const bool quits = first_word(*line).word == "/quit";
       if (line->empty()) continue;
       over_ = quits;
       co_await send(*line);
@@ -246,7 +254,7 @@ class Client {
 
   // Everything typed is still sent, and what is said meanwhile still shown.
   parley::Task<> end_of_input() {
-    while (!introduced_ && server_ != nullptr && !over_) {
+    while (!introduced_ && !over_) {  // not connected yet, or just not
       const auto changed = co_await changes_.receive().within(std::chrono::seconds(10));
       if (!changed) break;
     }
@@ -280,12 +288,15 @@ class Client {
   std::string token_;  // empty: there is no session yet
   std::uint64_t epoch_ = 0;
   std::uint64_t sequence_ = 0;
-  parley::Socket* server_ = nullptr;  // while connected
-  bool introduced_ = false;           // the server has said which session this is
-  bool over_ = false;                 // no new connection after this one
-  bool refused_ = false;              // by the server, and nobody can be asked for another name
-  parley::Channel<int> changes_{1};   // of server_ and introduced_
+  parley::Socket* server_ = nullptr;   // while connected
+  bool asking_ = false;                // for another name, since the server refused one
+  bool introduced_ = false;            // the server has said which session this is
+  bool over_ = false;                  // no new connection after this one
+  bool refused_ = false;               // by the server, and nobody can be asked for another name
+  parley::Channel<int> changes_{1};    // of server_ and introduced_
   parley::TimePoint lines_through_{};  // when the server should have taken all
+  int attempts_ = 0;                   // to connect since there was a session
+  std::chrono::milliseconds pause_ = shortest_pause;
   int status_ = 0;
   common::ChatScreen screen_;
   MessageView view_;

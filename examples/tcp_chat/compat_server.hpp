@@ -192,7 +192,8 @@ class CompatServer {
     const std::string none;
     std::string all;
     append_lines(text, all, [&](std::string_view line) -> const std::string& {
-      const bool is_signed = line.starts_with(name) && line.size() > name.size() && !is_name_character(line[name.size()]);
+      const bool is_signed =
+          line.starts_with(name) && line.size() > name.size() && !is_name_character(line[name.size()]);
       return is_signed ? none : prefix;
     });
     return all;

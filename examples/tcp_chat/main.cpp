@@ -45,7 +45,8 @@ int run_server(const char* program, int argc, const char* const* argv) {
       std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word).starts_with("--port"); });
   if (!options.compat.empty() && !has_port) options.port = tcp_chat::compat_port(options.compat);
   if (!options.compat.empty() && !options.unix_path.empty()) {
-    common::print_error("tcp_chat server: --compat listens on a port, not with --unix (tcp_chat server --help tells more)");
+    common::print_error(
+        "tcp_chat server: --compat listens on a port, not with --unix (tcp_chat server --help tells more)");
     return 2;
   }
   std::string password;

@@ -308,7 +308,7 @@ class Server {
   std::map<std::string, Resumable> resumable_;
   std::size_t away_ = 0;
   parley::RoomCounters past_;  // of rooms that are no more
-  parley::Scope tasks_;  // last, so that they end first
+  parley::Scope tasks_;        // last, so that they end first
 };
 
 }  // namespace tcp_chat

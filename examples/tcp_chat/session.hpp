@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "change_room.hpp"
@@ -84,6 +85,7 @@ class Admission {
       // Somebody may have taken the name meanwhile.
       if (server_.is_in_use(name)) co_return co_await take_back_token();
     }
+    log_with_address("connect", name);
     const auto entered = server_.enter(*person_, lobby, name);
     if (!entered) {
       server_.drop_token(*person_);
@@ -94,6 +96,12 @@ class Admission {
     introduce(*person_);
     server_.tell_joined(*person_);
     co_return true;
+  }
+
+  void log_with_address(std::string_view event, std::string_view name) {
+    if (server_.options().quiet) return;
+    const auto address = person_->peer.peer_address();
+    server_.log().event(event, {{"name", name}, {"address", address ? address->to_string() : "unknown"}});
   }
 
   parley::Task<bool> take_back_token() {
@@ -129,7 +137,7 @@ class Admission {
       static_cast<void>(
           person_->member.tell("what was said meanwhile is not all here any more", parley::MessageKind::error));
     }
-    server_.log().event("resume", {{"name", name}});
+    log_with_address("resume", name);
     co_return true;
   }
 
@@ -215,13 +223,13 @@ inline parley::Task<> depart(Server& server, std::unique_ptr<Person> person, par
                                                                   : "";
   server.drop_token(*person);  // first: from here on nobody takes their place over
   if (person->sent_away()) static_cast<void>(person->member.tell(why, parley::MessageKind::error));
+  server.people().remove(*person);  // before anybody hears of it, so that the name is free by then
   server.tell_left(*person, why);
   // What they have asked for last is still answered.
   static_cast<void>(co_await person->member.leave().stop({}).within(std::chrono::seconds(2)));
   if (person->numbered() && person->sent_away()) {
     static_cast<void>(co_await parley::send_line(person->peer, end_line).stop({}).within(std::chrono::seconds(2)));
   }
-  server.people().remove(*person);
   server.forget_place(*person);
 }
 

@@ -59,7 +59,7 @@ class ChatRoom {
     bool found = false;
     const bool done = detail::without_bad_alloc([&] {
       core_.belong_here();
-      const std::uint64_t cursor = options.after ? core_.after(*options.after) : core_.history_begin();
+      const std::uint64_t cursor = options.after ? core_.after(*options.after) : newcomers_begin();
       found = cursor != 0;
       if (found) state = add(detail::AnyStream(stream), name, options, cursor);
     });
@@ -155,6 +155,10 @@ class ChatRoom {
     if (size() >= core_.options().max_members) return Error::queue_full;
     if (core_.options().unique_names && core_.members().find(name) != nullptr) return Error::busy;
     return Error{};
+  }
+
+  std::uint64_t newcomers_begin() const noexcept {
+    return core_.log().recent(options().history_messages, options().history_bytes);
   }
 
   std::unique_ptr<detail::MemberState> add(detail::AnyStream stream, std::string_view name, const JoinOptions& options,

@@ -71,11 +71,6 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     const bool here = point.epoch == epoch_ && point.sequence + 1 >= log_.first() && point.sequence < log_.next();
     return here ? point.sequence + 1 : 0;
   }
-  /// Where a newcomer begins.
-  std::uint64_t history_begin() const noexcept {
-    return log_.recent(options_.history_messages, options_.history_bytes);
-  }
-
   /// The room belongs to this thread's loop from here on. May throw std::bad_alloc.
   void belong_here() {
     loop_ = EventLoop::current();

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+// tcp_chat server: numbered lines, and sessions that go on over another connection.
+
+#include "tcp_chat.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace programs;
+
+namespace {
+
+const std::string& greeting = ChatServer::greeting;
+
+}  // namespace
+
+TEST_CASE("tcp_chat numbers the lines of who asks for it") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  CHECK(ann.session.token.size() == 32);
+  CHECK(ann.session.room == "lobby");
+  CHECK(ann.session.name == "Ann");
+  ann.last = std::stoull(ann.session.sequence);
+  CHECK(ann.hear_record() == "notice - you are in lobby, with 1 other");
+  CHECK(ben.hear() == "* Ann joined");
+  ben.say("hi  there ");
+  CHECK(ann.hear_record() == "text Ben hi  there ");
+  ben.say("/msg Ann psst");
+  CHECK(ann.hear_record() == "direct Ben psst");
+  ann.say("/what");
+  CHECK(ann.hear_record() == "error - there is no command /what; /help tells which there are");
+  ann.say("hello");
+  CHECK(ben.hear() == "<Ann> hello");
+  ben.say("/quit");
+  CHECK(ann.hear_record() == "notice Ben Ben left");
+
+  Guest wrong = server.connect();
+  wrong.say("/numbered 2 Eve");
+  CHECK(wrong.hear() == greeting);
+  CHECK(wrong.hear() == "! this version of numbered lines is not known here");
+  wrong.say("/numbered 1 ANN");
+  CHECK(wrong.hear() == "! somebody has this name, or one that looks like it");
+  wrong.say("/numbered 1");
+  CHECK(wrong.hear() == "! a name has at least one character");
+}
+
+TEST_CASE("tcp_chat: a session goes on over another connection, without a gap or a duplicate") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  CHECK(ann.hear_record() == "notice - you are in lobby, with 1 other");
+  CHECK(ben.hear() == "* Ann joined");
+  ben.say("one");
+  CHECK(ann.hear_record() == "text Ben one");
+  const std::string again = ann.resume_line();
+  ann.say("mine");  // which the server may have, or not: so it comes again
+  CHECK(ben.hear() == "<Ann> mine");
+  ben.say("two");
+  CHECK(ann.hear_record() == "text Ben two");
+  ann.socket.reset();
+  ben.say("three");
+  ben.say("/msg Ann four");
+  ben.say("/who");
+  CHECK(ben.hear() == "* lobby: Ben Ann");  // nobody has been told of anything
+
+  Numbered back(server.connect());
+  back.say(again);
+  CHECK(back.hear() == greeting);
+  back.session = back.hear_session();
+  CHECK(back.session.token == ann.session.token);
+  CHECK(back.session.epoch == ann.session.epoch);
+  CHECK(back.session.name == "Ann");
+  back.last = std::stoull(back.session.sequence);
+  CHECK(again.ends_with(" " + back.session.sequence));
+  for (const std::string text : {"text Ann mine", "text Ben two", "text Ben three", "direct Ben four"}) {
+    CHECK(back.hear_record() == text);
+  }
+  back.say("here again");
+  CHECK(ben.hear() == "<Ann> here again");
+  back.say("/ping");
+  CHECK(back.hear_record() == "notice - pong");  // and nothing of that
+}
+
+TEST_CASE("tcp_chat: a session is taken over from a connection that only seems to live") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  ann.hear_record();
+  Numbered back(server.connect());
+  back.say(ann.resume_line());
+  CHECK(back.hear() == greeting);
+  back.session = back.hear_session();
+  CHECK(ann.socket.receive_to_end().empty());  // the old connection is closed
+  back.say("it is me");
+  CHECK(ben.hear_until("<Ann> it is me") == "* Ann joined\n");
+  // Many times, one after the other: each but the last is closed.
+  std::vector<Numbered> more;
+  for (int i = 0; i < 20; ++i) {
+    more.emplace_back(server.connect());
+    more.back().say(back.resume_line());
+  }
+  more.back().hear_until("session " + back.session.token + ' ' + back.session.epoch + " 0 lobby Ann");
+  more.back().say("still me");
+  CHECK(ben.hear() == "<Ann> still me");
+  CHECK(back.socket.ends());
+  ben.say("/who");
+  CHECK(ben.hear() == "* lobby: Ben Ann");
+}
+
+TEST_CASE("tcp_chat: what there is to resume, and what not") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  ann.hear_record();
+  CHECK(ben.hear() == "* Ann joined");
+  SECTION("a token that nobody has") {
+    Guest other = server.connect();
+    CHECK(other.hear() == greeting);
+    for (const std::string text : {"/resume", "/resume 0123456789abcdef0123456789abcdef 1 1", "/resume \x1b x y"}) {
+      other.say(text);
+      CHECK(other.hear() == "! there is nothing to resume");
+    }
+    other.say("Eve");  // and may join anew
+    CHECK(other.hear() == "* you are in lobby, with 2 others");
+  }
+  SECTION("after /quit") {
+    ann.say("/quit");
+    CHECK(ben.hear() == "* Ann left");
+    ann.socket.receive_to_end();
+    Guest other = server.connect();
+    other.say(ann.resume_line());
+    CHECK(other.hear() == greeting);
+    CHECK(other.hear() == "! there is nothing to resume");
+  }
+  SECTION("another room's numbers") {
+    ann.say("/join den");
+    CHECK(ben.hear() == "* Ann left (went to den)");
+    const Numbered::Session den = ann.hear_session();
+    CHECK(den.room == "den");
+    CHECK(den.token == ann.session.token);
+    CHECK(den.epoch != ann.session.epoch);
+    ann.last = std::stoull(den.sequence);
+    CHECK(ann.hear_record() == "notice - you are in den, with 0 others");
+    ben.say("/join den");
+    CHECK(ann.hear_record() == "notice Ben Ben joined");
+    ben.hear_so_far();
+    ben.say("to all in den");
+    ben.hear_so_far();
+    // The connection broke before the client heard where it went: all that was said there since comes.
+    Numbered back(server.connect());
+    back.say(ann.resume_line());
+    CHECK(back.hear() == greeting);
+    const Numbered::Session now = back.hear_session();
+    CHECK(now.room == "den");
+    CHECK(now.epoch == den.epoch);
+    CHECK(now.sequence == den.sequence);
+    CHECK(back.hear_record() == "notice - you are in den, with 0 others");
+    CHECK(back.hear_record() == "notice Ann Ann joined");  // what it has made itself comes, too
+    CHECK(back.hear_record() == "notice Ben Ben joined");
+    CHECK(back.hear_record() == "text Ben to all in den");
+  }
+  SECTION("numbers that are not there") {
+    Numbered back(server.connect());
+    back.say("/resume " + ann.session.token + ' ' + ann.session.epoch + " 99999");
+    CHECK(back.hear() == greeting);
+    back.hear_session();
+    CHECK(back.hear_record() == "error - what was said meanwhile is not all here any more");
+    ben.say("hi");
+    CHECK(back.hear_record() == "text Ben hi");
+  }
+}
+
+TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut off") {
+  Den den;
+  Numbered guest(den.server, "Guest");
+  CHECK(guest.hear_record() == "notice - you are in lobby, with 1 other");
+  guest.say("/join den");
+  guest.session = guest.hear_session();
+  guest.last = 0;
+  CHECK(guest.hear_record() == "notice - you are in den, with 2 others");
+  den.ann->say("/kick Guest too loud");
+  CHECK(guest.hear_record() == "error - kicked by Ann: too loud");
+  CHECK(guest.socket.receive_to_end() == "end\n");
+  Guest back = den.server.connect();
+  back.say(guest.resume_line());
+  CHECK(back.hear() == greeting);
+  CHECK(back.hear() == "! there is nothing to resume");
+}
+
+TEST_CASE("tcp_chat: who is away keeps the name, and can be sent away") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  ann.hear_record();
+  CHECK(ben.hear() == "* Ann joined");
+  ann.say("/join den");
+  CHECK(ben.hear() == "* Ann left (went to den)");
+  ben.say("/join den");
+  CHECK(ben.hear() == "* you are in den, with 1 other");
+  ann.say("/op Ben");
+  CHECK(ben.hear() == "* Ann made Ben an operator");
+  ann.socket.reset();
+  Guest other = server.connect();
+  other.say("Ann");
+  CHECK(other.hear() == greeting);
+  CHECK(other.hear() == "! somebody has this name, or one that looks like it");
+  ben.say("/kick Ann");
+  CHECK(ben.hear() == "* Ann left (kicked by Ben)");
+  other.say(ann.resume_line());
+  CHECK(other.hear() == "! there is nothing to resume");
+  other.say("Ann");
+  CHECK(other.hear() == "* you are in lobby, with 0 others");
+}
