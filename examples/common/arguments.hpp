@@ -125,16 +125,18 @@ class Arguments {
     std::string usage = "usage: " + program_ + (commands_.empty() ? "" : " " + command_words("|")) + " [OPTION]...";
     for (const Positional& one : positionals_) usage += one.optional ? " [" + one.name + "]" : " " + one.name;
     std::string text = usage + "\n" + summary_ + "\n\n";
-    for (const Positional& one : positionals_) append_row(text, one.name, one.meaning);
-    if (!positionals_.empty()) text += '\n';
-    for (const Command& command : commands_) append_row(text, command.word, command.meaning);
-    if (!commands_.empty()) text += '\n';
+    Rows rows;
+    for (const Positional& one : positionals_) rows.add(one.name, one.meaning);
+    if (!positionals_.empty()) rows.add_gap();
+    for (const Command& command : commands_) rows.add(command.word, command.meaning);
+    if (!commands_.empty()) rows.add_gap();
     for (const Option& option : options_) {
       if (option.rare && !all) continue;
-      append_row(text, option.name + (option.value_name.empty() ? "" : " ") + option.value_name, option.meaning);
+      rows.add(option.name + (option.value_name.empty() ? "" : " ") + option.value_name, option.meaning);
     }
-    append_row(text, "--help", "this text");
-    if (more_) append_row(text, "--help-all", "the same with all options");
+    rows.add("--help", "this text");
+    if (more_) rows.add("--help-all", "the same with all options");
+    text += rows.text();
     text.pop_back();  // whoever prints it ends the last line
     return text;
   }
@@ -204,10 +206,27 @@ class Arguments {
 
   static std::string quoted(std::string_view text) { return '"' + clean_text(text) + '"'; }
 
-  static void append_row(std::string& text, const std::string& left, const std::string& right) {
-    constexpr std::size_t column = 26;
-    text += "  " + left + std::string(left.size() < column ? column - left.size() : 1, ' ') + right + "\n";
-  }
+  // Two columns, the first as wide as it must be.
+  class Rows {
+   public:
+    void add(std::string left, std::string right) {
+      width_ = std::max(width_, left.size() + 2);
+      rows_.emplace_back(std::move(left), std::move(right));
+    }
+    void add_gap() { rows_.emplace_back(); }
+    std::string text() const {
+      std::string text;
+      for (const auto& [left, right] : rows_) {
+        if (!left.empty()) text += "  " + left + std::string(width_ - left.size(), ' ') + right;
+        text += '\n';
+      }
+      return text;
+    }
+
+   private:
+    std::vector<std::pair<std::string, std::string>> rows_;
+    std::size_t width_ = 18;
+  };
 
   std::string program_, summary_, command_;
   std::vector<Command> commands_;

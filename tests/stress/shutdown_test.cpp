@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+// SIGTERM while a lot is going on (case 17).
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "chat_server.hpp"
+#include "crowd.hpp"
+
+using namespace stress;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// The server ends everybody within 3 s, and what else there is to do takes moments.
+constexpr seconds deadline{sanitized ? 20 : 6};
+constexpr const char* goodbye = "* the server is stopping";
+
+}  // namespace
+
+TEST_CASE("case 17: at SIGTERM under load everybody gets what was said, and the server ends with 0") {
+  constexpr std::size_t readers = 30;
+  constexpr std::size_t talkers = 10;
+  ChatServer server({"--rate", "0", "--history", "0"});
+  Crowd crowd(server.port());
+  crowd.each_turn = [&] { server.has_output(""); };
+  REQUIRE(crowd.join(readers + talkers, "m"));
+  std::vector<std::string> heard(readers + talkers);
+  crowd.on_line = [&](std::size_t member, std::string_view line) {
+    if (!line.ends_with(" joined")) heard[member].append(line) += '\n';
+  };
+  std::string texts;
+  for (int i = 0; i < 20; ++i) texts += "said by somebody who does not stop\n";
+  bool signalled = false;
+  Clock::time_point when;
+  const auto until = Clock::now() + RawSocket::patience;
+  std::size_t talking = talkers;
+  for (int round = 0; talking != 0 && Clock::now() < until; ++round) {
+    talking = 0;
+    for (std::size_t i = readers; i < readers + talkers; ++i) talking += crowd.send(i, texts);
+    crowd.until([] { return true; });
+    if (round < 100 || signalled) continue;
+    server.send_signal(SIGTERM);
+    if (programs::signals_may_stall) server.send_signal(SIGTERM);
+    when = Clock::now();
+    signalled = true;
+  }
+  CHECK(crowd.until([&] {
+    std::size_t ended = 0;
+    for (std::size_t i = 0; i < readers; ++i) ended += crowd.ended(i);
+    return ended == readers;
+  }));
+  CHECK(programs::ending(server) == programs::well);
+  CHECK(Clock::now() - when < deadline);
+  CHECK(heard[0].ends_with(std::string(goodbye) + "\n"));
+  CHECK(count_of(heard[0], "said by") >= 100);
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < readers; ++i) same += heard[i] == heard[0];
+  CHECK(same == readers);
+}
+
+TEST_CASE(
+    "case 17: a reader that takes nothing does not keep the server from ending; a second SIGTERM ends it at once") {
+  const bool twice = GENERATE(false, true);
+  ChatServer server({"--rate", "0", "--history", "0", "--max-lag", "8388608"});
+  RawSocket reader = server.join("reader");
+  RawSocket stopped = server.join("stopped", 4096);
+  RawSocket talker = server.join("talker");
+  std::string texts;
+  for (int i = 0; i < 50; ++i) texts += std::string(4000, 'x') + "\n";
+  std::string stats;
+  do {
+    REQUIRE(answers(talker, texts));
+    server.send_signal(SIGUSR1);
+    stats = server.wait_for("stats clients=").value_or(" largest_lag=0");
+    so_far(reader);
+  } while (stats.ends_with(" largest_lag=0"));
+  server.send_signal(SIGTERM);
+  const auto when = Clock::now();
+  REQUIRE_FALSE(reader.receive_until(goodbye).empty());
+  if (!twice) {
+    CHECK(programs::ending(server) == programs::well);
+    CHECK(Clock::now() - when < deadline);
+    return;
+  }
+  // It waits for the one who stopped. A signal that comes within moments of the first counts as the same.
+  std::optional<support::Exit> exit;
+  while (!exit && Clock::now() - when < RawSocket::patience) {
+    server.send_signal(SIGTERM);
+    exit = server.wait(milliseconds(20));
+  }
+  REQUIRE(exit);
+  CHECK(exit->signal == SIGTERM);
+  CHECK(Clock::now() - when < (sanitized ? seconds(10) : seconds(2)));
+}
