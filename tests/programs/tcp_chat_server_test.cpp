@@ -459,7 +459,7 @@ TEST_CASE("tcp_chat does not wait forever for who does not read, and not at all 
   server.send_signal(SIGTERM);
   SECTION("the deadline") {
     CHECK(ben.hear() == "* the server is stopping");
-    CHECK(ending_after(server, SIGTERM) == well);
+    CHECK(ending(server) == well);
   }
   SECTION("a second signal") {
     CHECK(ben.hear() == "* the server is stopping");
