@@ -204,7 +204,7 @@ class Arguments {
     return text;
   }
 
-  static std::string quoted(std::string_view text) { return '"' + clean_text(text) + '"'; }
+  static std::string quoted(std::string_view text) { return '"' + parley::make_printable(text) + '"'; }
 
   // Two columns, the first as wide as it must be.
   class Rows {

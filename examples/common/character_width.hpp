@@ -79,8 +79,8 @@ inline std::size_t columns_of(char32_t c) {
 inline std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;
   for (std::size_t length = 0; !text.empty(); text.remove_prefix(length)) {
-    length = utf8_length(text);
-    columns += columns_of(utf8_value(text.substr(0, length)));
+    length = parley::utf8_length(text);
+    columns += columns_of(parley::utf8_value(text.substr(0, length)));
   }
   return columns;
 }

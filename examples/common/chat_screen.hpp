@@ -81,7 +81,7 @@ class ChatScreen {
     co_return std::move(entered);
   }
 
-  /// Shows a text, of one or more lines, the last without its end. It must be fit for a terminal (clean_text). False
+  /// Shows a text, of one or more lines, the last without its end. It must be fit for a terminal (parley::make_printable). False
   /// when it cannot be written; errno tells why.
   bool print(std::string_view text) {
     if (!edits_) return print_line(text);

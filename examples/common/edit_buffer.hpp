@@ -75,7 +75,7 @@ class EditBuffer {
   /// The offset of the character that begins behind the one at `offset`.
   std::size_t after(std::size_t offset) const {
     if (offset == text_.size()) return offset;
-    do offset += utf8_length(std::string_view(text_).substr(offset));
+    do offset += parley::utf8_length(std::string_view(text_).substr(offset));
     while (offset < text_.size() && is_mark_at(offset));
     return offset;
   }
@@ -91,7 +91,7 @@ class EditBuffer {
  private:
   bool is_mark_at(std::size_t offset) const {
     const std::string_view rest = std::string_view(text_).substr(offset);
-    return columns_of(utf8_value(rest.substr(0, utf8_length(rest)))) == 0;
+    return columns_of(parley::utf8_value(rest.substr(0, parley::utf8_length(rest)))) == 0;
   }
 
   // Of letters and digits; all that is not ASCII counts as such.

@@ -32,7 +32,7 @@ class InputRow {
 
   /// `colour` are the parameters of SGR, as in "1;36"; empty: none. The text is cleaned.
   void set_prompt(std::string_view text, std::string_view colour) {
-    prompt_ = clean_text(text);
+    prompt_ = parley::make_printable(text);
     colour_ = colour;
   }
 
@@ -70,7 +70,7 @@ class InputRow {
     std::size_t size = 0;
     std::size_t columns = 0;
     while (size < text.size()) {
-      const std::size_t length = utf8_length(text.substr(size));
+      const std::size_t length = parley::utf8_length(text.substr(size));
       columns += columns_of(text.substr(size, length));
       if (columns > columns_ / 2) break;
       size += length;

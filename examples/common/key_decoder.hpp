@@ -98,19 +98,19 @@ class KeyDecoder {
 
   Key go_on_with_character(char byte, bool& used) {
     partial_ += byte;
-    if (utf8_length(partial_) != 0) return character_if_complete();
+    if (parley::utf8_length(partial_) != 0) return character_if_complete();
     used = false;  // it does not belong there
     partial_.clear();
     return replacement();
   }
 
   Key character_if_complete() {
-    const std::size_t length = utf8_length(partial_);
+    const std::size_t length = parley::utf8_length(partial_);
     if (length > partial_.size()) return Key::none;
     text_.swap(partial_);
     partial_.clear();
     if (length == 0) return replacement();
-    return is_unprintable(utf8_value(text_)) ? Key::none : Key::text;
+    return parley::is_unprintable(parley::utf8_value(text_)) ? Key::none : Key::text;
   }
 
   Key replacement() {

@@ -79,7 +79,7 @@ class LineEditor {
     return std::exchange(output_, std::string());
   }
   /// take_output() that also shows a text above the row: lines, the last without its end. It must be fit for a
-  /// terminal (clean_text); colours in it are the caller's.
+  /// terminal (parley::make_printable); colours in it are the caller's.
   std::string show(std::string_view text) {
     if (is_drawn_) output_ += InputRow::erased;
     for (const char c : text) output_ += c == '\n' ? std::string_view("\r\n") : std::string_view(&c, 1);
@@ -176,7 +176,8 @@ class LineEditor {
 
   void complete() {
     if (!complete_) return;
-    const std::string more = clean_text(complete_(std::string_view(line_.text()).substr(0, line_.cursor())));
+    const std::string more =
+        parley::make_printable(complete_(std::string_view(line_.text()).substr(0, line_.cursor())));
     ring_unless(!more.empty() && line_.insert(more));
   }
 

@@ -156,8 +156,10 @@ std::optional<int> parse(const std::vector<std::string_view>& words) {
     if (word == "--help" || word == "-h") return common::print_line(help) ? 0 : common::give_up_printing(errno);
   std::string problem;
   for (const std::string_view word : words)
-    if (problem.empty() && word.starts_with('-')) problem = "there is no option \"" + common::clean_text(word) + '"';
-  if (problem.empty() && words.size() > 1) problem = "do not know what \"" + common::clean_text(words[1]) + "\" is for";
+    if (problem.empty() && word.starts_with('-'))
+      problem = "there is no option \"" + parley::make_printable(word) + '"';
+  if (problem.empty() && words.size() > 1)
+    problem = "do not know what \"" + parley::make_printable(words[1]) + "\" is for";
   if (problem.empty() && words.empty()) problem = "say where coroutine_chat is";
   if (problem.empty()) return std::nullopt;
   common::print_error("chat_demo: " + problem + " (chat_demo --help tells more)");

@@ -52,7 +52,7 @@ inline bool is_combining(char32_t c) noexcept {
 /// Why a character that is no letter, digit or sign is refused.
 inline std::string_view reason_against(char32_t c) noexcept {
   if (is_space(c)) return "a name has no spaces";
-  if (common::is_unprintable(c)) return "a name has no invisible characters";
+  if (parley::is_unprintable(c)) return "a name has no invisible characters";
   if (is_combining(c)) return "a name has no combining marks: an accented letter is one character";
   return "a name has letters (Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew, Arabic, Korean, Japanese, Chinese), "
          "digits, and - . _ between them";
@@ -138,9 +138,9 @@ inline void append_look(std::string& key, char16_t look) {
 inline std::string name_key(std::string_view name) {
   std::string key;
   while (!name.empty()) {
-    const std::size_t length = common::utf8_length(name);
+    const std::size_t length = parley::utf8_length(name);
     if (length == 0 || length > name.size()) return {};
-    const Letter letter = letter_of(common::utf8_value(name.substr(0, length)));
+    const Letter letter = letter_of(parley::utf8_value(name.substr(0, length)));
     if (letter.script == Script::none) return {};
     detail::append_look(key, letter.look);
     if (key.size() > max_name_bytes) return {};
@@ -154,9 +154,9 @@ inline std::string name_key(std::string_view name) {
 inline NameCheck check_room(std::string_view name) noexcept {
   detail::NameScan scan;
   while (!name.empty()) {
-    const std::size_t length = common::utf8_length(name);
+    const std::size_t length = parley::utf8_length(name);
     if (length == 0 || length > name.size()) return {"a name is UTF-8 text, and this is not"};
-    if (const auto reason = scan.next(common::utf8_value(name.substr(0, length))); !reason.empty()) return {reason};
+    if (const auto reason = scan.next(parley::utf8_value(name.substr(0, length))); !reason.empty()) return {reason};
     name.remove_prefix(length);
   }
   return {scan.end()};

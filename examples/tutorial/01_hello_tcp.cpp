@@ -52,7 +52,7 @@ int ask(const std::string& host, std::uint16_t port, const StopToken& stop) {
   const auto greeting = server->recv_text(1024).within(10s).stop(stop).wait();
   if (!greeting) return common::give_up("cannot receive from " + where, greeting.error());
   if (greeting->empty()) return common::give_up("cannot receive from " + where, Error::end_of_stream);
-  return common::print_line(common::clean_text(*greeting)) ? 0 : common::give_up_printing(errno);
+  return common::print_line(parley::make_printable(*greeting)) ? 0 : common::give_up_printing(errno);
 }
 
 }  // namespace

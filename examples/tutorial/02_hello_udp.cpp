@@ -48,7 +48,7 @@ int serve(const std::string& program, const std::string& host, std::uint16_t por
 
     const std::string_view message(buffer, received->bytes);
     const std::string_view cut = received->truncated ? " (and more, which did not fit)" : "";
-    common::print_line(received->from.to_string() + ": " + common::clean_text(message) + std::string(cut));
+    common::print_line(received->from.to_string() + ": " + parley::make_printable(message) + std::string(cut));
     // Each datagram says where it came from, and that is where the answer goes.
     const auto sent = socket->send_to("Hello UDP Client", received->from).stop(stop).wait();
     if (!sent) common::print_line("cannot answer " + received->from.to_string() + ": " + sent.error().message());
@@ -71,7 +71,7 @@ int ask(const std::string& host, std::uint16_t port, const StopToken& stop) {
   if (size.error() == Error::timed_out) return common::give_up("no answer from " + where + " within 5 s", size.error());
   if (!size) return common::give_up("no answer from " + where, size.error());
   const std::string_view answer(buffer, *size);
-  return common::print_line(common::clean_text(answer)) ? 0 : common::give_up_printing(errno);
+  return common::print_line(parley::make_printable(answer)) ? 0 : common::give_up_printing(errno);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ class Room {
       text += *received;
       // What was sent at once may arrive in parts. A part of a character waits for the rest of it.
       const std::size_t whole = common::complete_utf8(text);
-      relay(client, common::clean_text(std::string_view(text).substr(0, whole), common::Newlines::keep));
+      relay(client, parley::make_printable(std::string_view(text).substr(0, whole), parley::Newlines::keep));
       text.erase(0, whole);
     }
     const std::lock_guard lock(mutex_);

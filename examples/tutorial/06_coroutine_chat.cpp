@@ -38,7 +38,7 @@ void tell_others(const Room& room, const Member& from, const std::string& text) 
 Task<> receive(Room& room, Member& member, LineReader<Socket>& lines) {
   Result<std::string_view> line;
   while ((line = co_await lines.next()))
-    if (!line->empty()) tell_others(room, member, member.name + ": " + common::clean_text(*line));
+    if (!line->empty()) tell_others(room, member, member.name + ": " + make_printable(*line));
   if (line.error() == Error::too_long) (void)member.queue.try_send(std::make_shared<std::string>("! line too long\n"));
   std::erase(room, &member);
   tell_others(room, member, "* " + member.name + " left");
@@ -100,7 +100,7 @@ Task<int> join(std::string host, std::uint16_t port, std::string name) {
   LineReader lines(*server);
   Result<std::string_view> line;
   while ((line = co_await lines.next()))
-    if (!common::print_line(common::clean_text(*line))) co_return common::give_up_printing(errno);
+    if (!common::print_line(make_printable(*line))) co_return common::give_up_printing(errno);
   if (line.error() == Error::end_of_stream)
     co_return common::print_line("* disconnected") ? status : common::give_up_printing(errno);
   co_return common::give_up("lost the connection to " + common::endpoint(host, port), line.error());

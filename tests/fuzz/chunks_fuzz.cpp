@@ -25,7 +25,7 @@ std::string joined(const std::vector<std::string>& records) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = common::utf8_length(text);
+    const std::size_t length = parley::utf8_length(text);
     if (length == 0 || length > text.size()) return false;
     text.remove_prefix(length);
   }
@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto look = [&](ChunkReader<MemoryStream>& reader) {
     expect(reader.rest().size() <= (whole ? 3u : 0u), "nothing is held back but the beginning of a character");
     expect(reader.rest().empty() || common::complete_utf8(reader.rest().text()) == 0 ||
-               common::utf8_length(reader.rest().text()) == 0,
+               parley::utf8_length(reader.rest().text()) == 0,
            "what is held back is the beginning of a character, or may still be taken for one");
   };
   for (const auto arriving : {fuzz::Arriving::before, fuzz::Arriving::between}) {

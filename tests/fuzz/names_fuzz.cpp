@@ -33,10 +33,10 @@ std::string walk(std::string_view name) {
   std::string other;
   std::size_t characters = 0;
   for (; !name.empty(); ++characters) {
-    const std::size_t length = common::utf8_length(name);
+    const std::size_t length = parley::utf8_length(name);
     expect(length != 0 && length <= name.size(), "an accepted name is UTF-8");
-    const char32_t c = common::utf8_value(name.substr(0, length));
-    expect(!common::is_unprintable(c) && c != ' ', "an accepted name can be printed");
+    const char32_t c = parley::utf8_value(name.substr(0, length));
+    expect(!parley::is_unprintable(c) && c != ' ', "an accepted name can be printed");
     if (other_case(c) == c) {
       other += name.substr(0, length);
     } else {
@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!room) return 0;
   expect(!key.empty(), "an accepted name has a key");
   expect(name.find_first_of(" /#<>*![]@:\\") == name.npos, "an accepted name forges no line and no command");
-  expect(common::clean_text(name) == name, "an accepted name is clean text");
+  expect(parley::make_printable(name) == name, "an accepted name is clean text");
   expect(name_key(walk(name)) == key, "case does not tell names apart");
   return 0;
 }

@@ -25,23 +25,23 @@ TEST_CASE("an incomplete character is told from one that is wrong") {
 }
 
 TEST_CASE("clean text steers no terminal") {
-  CHECK(clean_text("plain") == "plain");
-  CHECK(clean_text("a\tb\nc\rd\x7f") == "a bcd");
-  CHECK(clean_text("a\nb", Newlines::keep) == "a\nb");
-  CHECK(clean_text(std::string_view("a\0b", 3)) == "ab");
-  CHECK(clean_text("\x1b[1m\xc2\x9b"
-                   "1m") == "[1m1m");  // C0 and C1
-  CHECK(clean_text("\xe2\x80\xae"
-                   "abc\xe2\x81\xa6") == "abc");  // override, isolate
-  CHECK(clean_text("a\xe2\x80\x8b"
-                   "b\xef\xbb\xbf") == "ab");   // zero width
-  CHECK(clean_text("\xf3\xa0\x81\x81") == "");  // a tag
-  CHECK(clean_text("\xf0\x9f\x98\x80 \xd7\x90 \xe4\xb8\xad") == "\xf0\x9f\x98\x80 \xd7\x90 \xe4\xb8\xad");
+  CHECK(parley::make_printable("plain") == "plain");
+  CHECK(parley::make_printable("a\tb\nc\rd\x7f") == "a bcd");
+  CHECK(parley::make_printable("a\nb", parley::Newlines::keep) == "a\nb");
+  CHECK(parley::make_printable(std::string_view("a\0b", 3)) == "ab");
+  CHECK(parley::make_printable("\x1b[1m\xc2\x9b"
+                               "1m") == "[1m1m");  // C0 and C1
+  CHECK(parley::make_printable("\xe2\x80\xae"
+                               "abc\xe2\x81\xa6") == "abc");  // override, isolate
+  CHECK(parley::make_printable("a\xe2\x80\x8b"
+                               "b\xef\xbb\xbf") == "ab");   // zero width
+  CHECK(parley::make_printable("\xf3\xa0\x81\x81") == "");  // a tag
+  CHECK(parley::make_printable("\xf0\x9f\x98\x80 \xd7\x90 \xe4\xb8\xad") == "\xf0\x9f\x98\x80 \xd7\x90 \xe4\xb8\xad");
   const std::string replacement = "\xef\xbf\xbd";
-  CHECK(clean_text("\xff") == replacement);
-  CHECK(clean_text("\xc3") == replacement);
-  CHECK(clean_text("\xed\xa0\x80") == replacement + replacement + replacement);
-  CHECK(clean_text("\xc0\xaf") == replacement + replacement);
+  CHECK(parley::make_printable("\xff") == replacement);
+  CHECK(parley::make_printable("\xc3") == replacement);
+  CHECK(parley::make_printable("\xed\xa0\x80") == replacement + replacement + replacement);
+  CHECK(parley::make_printable("\xc0\xaf") == replacement + replacement);
 }
 
 TEST_CASE("a name has no spaces around it, and is not too long") {

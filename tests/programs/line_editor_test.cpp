@@ -481,7 +481,7 @@ TEST_CASE("no bytes of a keyboard make the editor send what steers a terminal") 
     }
     desk.type(bytes);
     for (const std::string& line : desk.lines) {
-      CHECK(common::clean_text(line) == line);
+      CHECK(parley::make_printable(line) == line);
       CHECK(line.size() <= 64);
     }
   }

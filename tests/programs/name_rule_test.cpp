@@ -207,7 +207,7 @@ TEST_CASE("a key is its own key, and empty for what is no name") {
     const bool letter = letter_of(c).script != Script::none;
     letters += letter;
     if (key.empty() == letter || name_key(key) != key || key.size() > 3) FAIL(static_cast<unsigned long>(c));
-    if (letter && common::is_unprintable(c)) FAIL(static_cast<unsigned long>(c));
+    if (letter && parley::is_unprintable(c)) FAIL(static_cast<unsigned long>(c));
   }
   CHECK(letters > 30000);
   CHECK(name_key("").empty());

@@ -85,8 +85,8 @@ class ScreenModel {
   }
 
   std::size_t character(std::string_view bytes) {
-    const std::size_t length = common::utf8_length(bytes);
-    if (length == 0 || length > bytes.size() || common::is_unprintable(common::utf8_value(bytes.substr(0, length)))) {
+    const std::size_t length = parley::utf8_length(bytes);
+    if (length == 0 || length > bytes.size() || parley::is_unprintable(parley::utf8_value(bytes.substr(0, length)))) {
       strange_ += bytes.front();
       return 1;
     }
