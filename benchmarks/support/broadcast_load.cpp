@@ -23,6 +23,7 @@ constexpr std::size_t kReceiveBytes = 65'536;
 constexpr std::size_t kConnectAtOnce = 256;    // then the server must have accepted them, or its backlog would overflow
 constexpr std::size_t kWholeUpTo_bytes = 256;  // a longer record is compared whole one time in 16, else only its head
 constexpr std::uint64_t kSampled = 16;
+constexpr int kStoppedReceiveBytes = 4'096;  // of a member that never reads: the server is to notice it soon
 // A server that copies a long message for each of 9,000 members before it sends the first is silent for long.
 constexpr double kPatience_s = 120;
 constexpr int kRestTries = 15;  // of 2 s
@@ -53,12 +54,21 @@ BroadcastLoad::BroadcastLoad(const ServerProcess& server, Options options)
 
 BroadcastLoad::~BroadcastLoad() {
   for (const Member& member : members_) ::close(member.socket);
+  for (const int socket : never_read_) ::close(socket);
 }
 
 // Until the server has done all that it was sent: each name is known, each record is out.
 void BroadcastLoad::rest() const {
   for (int tries = 0; !server_.settle(); ++tries)
     if (tries == kRestTries) die("the server does not come to rest");
+}
+
+int BroadcastLoad::connect_member(std::size_t index) const {
+  const int socket = connect_to(server_.port());
+  const std::string name = member_name(index) + "\n";
+  if (::send(socket, name.data(), name.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(name.size()))
+    die_errno("cannot send a name");
+  return socket;
 }
 
 void BroadcastLoad::join(std::size_t count) {
@@ -68,10 +78,7 @@ void BroadcastLoad::join(std::size_t count) {
     const std::size_t expected = server_.descriptors() + batch;
     for (std::size_t i = 0; i < batch; ++i) {
       const std::size_t index = members_.size();
-      const int socket = connect_to(server_.port());
-      const std::string name = member_name(index) + "\n";
-      if (::send(socket, name.data(), name.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(name.size()))
-        die_errno("cannot send a name");
+      const int socket = connect_member(index);
       must(::fcntl(socket, F_SETFL, O_NONBLOCK), "cannot make a socket non-blocking");
       const std::uint32_t interest = index < options_.talkers ? EPOLLIN | EPOLLOUT : EPOLLIN;
       poll_.watch(socket, static_cast<std::uint32_t>(index), interest);
@@ -79,6 +86,18 @@ void BroadcastLoad::join(std::size_t count) {
     }
     server_.wait_for_descriptors(expected);
   }
+  rest();
+}
+
+void BroadcastLoad::join_who_never_read(std::size_t count) {
+  const std::size_t expected = server_.descriptors() + count;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int socket = connect_member(options_.members + i);
+    must(::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kStoppedReceiveBytes, sizeof kStoppedReceiveBytes),
+         "cannot set the size of a socket's buffer");
+    never_read_.push_back(socket);
+  }
+  server_.wait_for_descriptors(expected);
   rest();
 }
 

@@ -45,6 +45,9 @@ class BroadcastLoad {
   /// Lets members join until there are `count`; returns when the server has nothing left to do.
   void join(std::size_t count);
 
+  /// Lets further members join who never read. Nothing is expected of them; the server may do away with them.
+  void join_who_never_read(std::size_t count);
+
   /// Starts messages, all having joined, until there were `most_messages` or `most_s` seconds are over, and waits until
   /// all have arrived. At least `in_flight` messages are started, if `most_messages` allows it.
   void run(std::uint64_t most_messages, double most_s, Outcome& outcome);
@@ -70,6 +73,7 @@ class BroadcastLoad {
     std::uint32_t remaining;  // deliveries
   };
 
+  int connect_member(std::size_t index) const;
   void start(std::uint32_t slot, std::int64_t due_ns);
   void send_line(Member& talker, const char* line);
   void send_unsent(Member& talker);
@@ -84,6 +88,7 @@ class BroadcastLoad {
   Options options_;
   std::size_t record_bytes_;
   std::vector<Member> members_;
+  std::vector<int> never_read_;
   std::vector<char> records_;  // of all slots
   std::vector<Slot> slots_;
   std::vector<char> in_;

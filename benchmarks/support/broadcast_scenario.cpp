@@ -32,6 +32,8 @@ constexpr char kHelp[] =
   --talkers N|all  members that talk, in turns (1)
   --in-flight N    messages under way at once; the next is due when one has reached everybody (1)
   --rounds N       rounds, each with all servers in an order drawn anew (5)
+  --stopped N      members more who never read, to be compared with none: each round has each server without them and
+                   with them ("parley-stopped"), up to 1000 (0)
   --seconds N      that messages are sent in each round (2)
   --messages N     that are sent in each round, whatever the time (0: by time)
   --only NAME,...  the servers to run (all)
@@ -40,7 +42,7 @@ constexpr char kHelp[] =
 Latencies count from the moment a message is due, all deliveries being samples; "last" is the median over messages of
 when the last member had it, "first" of the first. CPU is the server's, user and system, by its exact clock. Memory is
 the resident part of the server's process (PSS), without the kernel's sockets: "joined" before anything was said,
-"talked" after it. The figures of a round are its own percentiles; the tables show medians of rounds. In ratios, a
+"talked" after it; "grown" is how much more than when all had joined the whole process ever had. The figures of a round are its own percentiles; the tables show medians of rounds. In ratios, a
 round is compared with the same round of the other. The run fails unless every member gets every message once.
 )";
 
@@ -49,6 +51,7 @@ struct Settings {
   std::uint64_t rounds;
   std::uint64_t seconds;
   std::uint64_t messages;
+  std::uint64_t stopped;
 };
 
 // Brings allocators, socket buffers and caches into their steady state.
@@ -63,14 +66,20 @@ void warm_up(BroadcastLoad& load, const Settings& settings) {
 
 class Round {
  public:
-  Round(const std::string& name, const Settings& settings, Results& results)
-      : name_{name}, settings_{settings}, results_{results} {}
+  Round(const std::string& server, std::size_t stopped, const Settings& settings, Results& results)
+      : server_{server},
+        name_{stopped == 0 ? server : server + "-stopped"},
+        stopped_{stopped},
+        settings_{settings},
+        results_{results} {}
 
   void play() {
     // The server goes first, all at once: members that left one by one would be work for it.
-    auto server = std::make_unique<ServerProcess>(name_);
+    auto server = std::make_unique<ServerProcess>(server_);
     BroadcastLoad load{*server, settings_.load};
     join(load, *server);
+    const std::int64_t joined_rss_bytes = server->memory().rss_bytes;
+    if (stopped_ != 0) load.join_who_never_read(stopped_);
     warm_up(load, settings_);
     BroadcastLoad::Outcome outcome;
     const CpuUse before = server->cpu();
@@ -81,6 +90,7 @@ class Round {
     load.verify();
     add(outcome, server->cpu().total_s - before.total_s);
     add_memory("talked_bytes", *server);
+    results_.add(name_, "grown_bytes", static_cast<double>(server->peak_rss_bytes() - joined_rss_bytes));
     server.reset();
   }
 
@@ -112,7 +122,9 @@ class Round {
     results_.add(name_, "messages", static_cast<double>(outcome.messages));
   }
 
+  std::string server_;
   std::string name_;
+  std::size_t stopped_;
   const Settings& settings_;
   Results& results_;
   std::int64_t base_bytes_ = 0;
@@ -127,6 +139,7 @@ Settings take_settings(Arguments& arguments) {
   settings.rounds = arguments.take_number("rounds", 5, 1, 100'000);
   settings.seconds = arguments.take_number("seconds", 2, 1, 3'600);
   settings.messages = arguments.take_number("messages", 0, 0, 1'000'000'000);
+  settings.stopped = arguments.take_number("stopped", 0, 0, 1'000);
   return settings;
 }
 
@@ -144,9 +157,11 @@ void print(const Results& results, const Settings& settings) {
                                 {"last_s", "last, us", 1e6},
                                 {"joined_bytes", "joined, B", 1},
                                 {"talked_bytes", "talked, B", 1},
+                                {"grown_bytes", "grown, KiB", 1.0 / 1024},
                                 {"server_busy", "busy", 1}});
   results.print("cpu_s", "processor time of the server, user and system", "ns per delivery", 1e9);
   results.print("last_s", "when the last member has a message", "us, median over messages", 1e6);
+  if (settings.stopped != 0) results.print("p99_s", "99 of 100 deliveries are made within", "us", 1e6);
   results.print("deliveries_per_s", "deliveries", "thousands per second", 1e-3);
 }
 
@@ -163,12 +178,14 @@ int broadcast_main(int argc, char** argv) {
   const std::vector<Server> rivals = servers(arguments.take_text("only"));
   arguments.initialize_benchmark();
   tell_absent_rivals();
-  raise_descriptor_limit(settings.load.members + kOtherDescriptors);
+  raise_descriptor_limit(settings.load.members + settings.stopped + kOtherDescriptors);
   cpu_count();
   pin_to_load_cpu();
-  Results results{"broadcast", {"epoll", "log", "asio"}};
-  interleave(settings.rounds, rivals.size(), [&](std::size_t rival, std::size_t) {
-    Round{rivals[rival].name, settings, results}.play();
+  Results results{"broadcast", settings.stopped == 0 ? std::vector<std::string>{"epoll", "log", "asio"}
+                                                     : std::vector<std::string>{"parley", "log"}};
+  const std::size_t variants = settings.stopped == 0 ? 1 : 2;
+  interleave(settings.rounds, rivals.size() * variants, [&](std::size_t contestant, std::size_t) {
+    Round{rivals[contestant / variants].name, contestant % variants * settings.stopped, settings, results}.play();
   });
   results.report();
   print(results, settings);

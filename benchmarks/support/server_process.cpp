@@ -50,7 +50,7 @@ void pause_ns(long ns) {
 
 std::int64_t field_bytes(const char* text, const char* label) {
   const char* at = std::strstr(text, label);
-  if (at == nullptr) die("smaps_rollup lacks a field");
+  if (at == nullptr) die("a file about the server's memory lacks a field");
   return std::strtoll(at + std::strlen(label), nullptr, 10) * 1024;
 }
 
@@ -138,6 +138,10 @@ MemoryUse ServerProcess::memory() const {
   const std::string text = read_small(proc("smaps_rollup"));
   return {field_bytes(text.c_str(), "\nPss:"), field_bytes(text.c_str(), "\nRss:"),
           field_bytes(text.c_str(), "\nPrivate_Dirty:")};
+}
+
+std::int64_t ServerProcess::peak_rss_bytes() const {
+  return field_bytes(read_small(proc("status")).c_str(), "\nVmHWM:");
 }
 
 std::size_t ServerProcess::descriptors() const {

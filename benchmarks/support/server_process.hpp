@@ -45,6 +45,8 @@ class ServerProcess {
   bool settle() const;
   CpuUse cpu() const;
   MemoryUse memory() const;
+  /// The most that was ever resident.
+  std::int64_t peak_rss_bytes() const;
   std::size_t descriptors() const;
   /// Waits until the process holds `count` descriptors: until it has accepted what was connected. Ends this process
   /// where that takes more than 30 s.
