@@ -12,18 +12,24 @@
 
 namespace tcp_chat {
 
-/// "session TOKEN EPOCH SEQUENCE ROOM NAME": what clients with numbered lines are told before the lines of a room.
+/// "session TOKEN EPOCH SEQUENCE ROOM NAME": what clients with numbered lines are told before all else of a room.
 inline std::string session_line(const Person& person, const Room& room, std::uint64_t sequence, std::string_view name) {
   return "session " + person.extra->token + ' ' + std::to_string(room.chat.newest().epoch) + ' ' +
          std::to_string(sequence) + ' ' + room.name + ' ' + std::string(name);
 }
 
-/// Tells what there is to know about the room one has come to.
-inline void introduce(Person& person) {
-  const Room& room = *person.room;
-  static_cast<void>(person.member.tell("you are in " + room.name + ", with " + std::to_string(room.present - 1) +
-                                       (room.present == 2 ? " other" : " others")));
-  if (!room.topic.empty()) static_cast<void>(person.member.tell("topic: " + room.topic));
+/// Tells what there is to know about the room one is about to come to: before its lines, the history included, and not
+/// among them, where it would stay. False: they cannot be reached.
+inline parley::Task<bool> introduce(Person& person, Room& room, std::string_view name, std::uint64_t sequence) {
+  std::string text;
+  if (person.numbered()) text = session_line(person, room, sequence, name) + '\n';
+  const std::size_t others = room.present - (person.room == &room ? 1 : 0);
+  text += "* you are in " + room.name + ", with " + std::to_string(others) + (others == 1 ? " other\n" : " others\n");
+  if (!room.topic.empty()) text += "* topic: " + parley::make_printable(room.topic) + '\n';
+  ++room.present;  // so that it is not closed meanwhile
+  const auto told = co_await person.peer.send_all(text).within(std::chrono::seconds(5));
+  --room.present;
+  co_return static_cast<bool>(told);
 }
 
 /// False: the connection is of no use any more. The person is in the new room, or in the lobby where that has no place.
@@ -38,21 +44,13 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   server.forget_place(person);
   Room* room = server.open_room(to);
   if (room == nullptr) room = &server.lobby();
-  ++room->present;  // so that it is not closed meanwhile
-  bool told = true;
-  if (person.numbered()) {
-    const std::string line = session_line(person, *room, room->chat.newest().sequence, name);
-    told = static_cast<bool>(co_await parley::send_line(person.peer, line).within(std::chrono::seconds(5)));
-  }
-  --room->present;
-  const bool entered = told && server.enter(person, *room, name);
-  if (!entered) {
+  const bool told = co_await introduce(person, *room, name, room->chat.newest().sequence);
+  if (!told || !server.enter(person, *room, name)) {
     server.close_if_empty(*room);
     co_return false;
   }
   person.is_moving = false;
   server.people().add(person);
-  introduce(person);
   server.tell_joined(person);
   co_return true;
 }

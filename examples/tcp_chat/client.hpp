@@ -167,8 +167,8 @@ class Client {
     }
     if (!introduced_ && line.starts_with("! ")) co_return co_await refused(line.substr(2));
     if (line.starts_with("! ")) co_return view_.error(line.substr(2));
-    if (token_.empty()) co_return view_.notice(line.starts_with("* ") ? line.substr(2) : line);
-    co_return true;  // the greeting, which one has seen before
+    const bool is_greeting = !introduced_ && (!token_.empty() || line == welcome_line);  // seen before, or of no use
+    co_return is_greeting || view_.notice(line.starts_with("* ") ? line.substr(2) : line);
   }
 
   parley::Task<> begin(const SessionLine& session) {

@@ -5,6 +5,7 @@
 
 #include <parley/chat/chat_room.hpp>
 #include <parley/io/line_reader.hpp>
+#include <parley/io/quiet_scope.hpp>
 #include <parley/net/socket.hpp>
 #include <parley/platform/clock.hpp>
 
@@ -17,8 +18,8 @@ namespace tcp_chat {
 
 struct Room;
 
-/// Small, since there may be thousands who say nothing.
-struct Person {
+/// Small, since there may be thousands who say nothing: they have no coroutine.
+struct Person : parley::QuietSession<Person> {
   /// What few have.
   struct Extra {
     std::string token;          // lets them come back over another connection; empty: they cannot
@@ -31,6 +32,8 @@ struct Person {
       : peer(std::move(connection)), lines(peer, {.max_line = max_line}) {}
   Person(const Person&) = delete;
   Person& operator=(const Person&) = delete;
+
+  parley::LineReader<parley::Socket>& reader() { return lines; }
 
   std::string_view name() const { return member.name(); }
   bool numbered() const { return extra != nullptr && !extra->token.empty(); }

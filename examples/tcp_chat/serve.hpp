@@ -40,7 +40,7 @@ inline std::size_t clients_that_descriptors_allow() {
 
 class Accepting {
  public:
-  explicit Accepting(Server& server) : server_(server) {}
+  explicit Accepting(Server& server) : server_(server), sessions_(Attendance(server), server.idle_timeout()) {}
 
   /// Accepts until it is stopped, or the listener fails: with why.
   template <class Listener>
@@ -60,7 +60,7 @@ class Accepting {
     co_return peer.error();
   }
 
-  parley::Scope& sessions() { return sessions_; }
+  Sessions& sessions() { return sessions_; }
 
  private:
   // A peer that has gone without a word is noticed after a minute. Small messages go out at once.
@@ -71,7 +71,7 @@ class Accepting {
   }
 
   Server& server_;
-  parley::Scope sessions_;
+  Sessions sessions_;
 };
 
 inline parley::Task<> log_stats_every(Server& server, std::chrono::seconds pause) {

@@ -12,6 +12,9 @@
 
 namespace tcp_chat {
 
+/// Said to whoever connects. A client that has a name to give need not show it.
+inline constexpr std::string_view welcome_line = "* welcome! Your first line is your name; then /help tells more.";
+
 /// Said, after "! ", to who finds no place; no name would help.
 inline constexpr std::string_view server_is_full = "the server is full";
 

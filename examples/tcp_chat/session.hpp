@@ -4,6 +4,7 @@
 // One connection to the chat: a name, then lines.
 
 #include <parley/core/task_operation.hpp>
+#include <parley/io/quiet_scope.hpp>
 #include <parley/io/send_line.hpp>
 
 #include <charconv>
@@ -42,7 +43,7 @@ class Admission {
 
   parley::Task<parley::Result<>> ask() {
     if (!server_.options().motd.empty()) co_await tell("* " + parley::make_printable(server_.options().motd));
-    co_await tell("* welcome! Your first line is your name; then /help tells more.");
+    co_await tell(std::string(welcome_line));
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       const auto line = co_await person_->lines.next();
       if (!line) co_return line.error();
@@ -79,21 +80,18 @@ class Admission {
 
   parley::Task<bool> enter(bool numbered, const std::string& name) {
     Room& lobby = server_.lobby();
-    if (numbered) {
-      server_.give_token(*person_);
-      co_await tell(session_line(*person_, lobby, lobby.chat.newest().sequence, name));
-      // Somebody may have taken the name meanwhile.
-      if (server_.is_in_use(name)) co_return co_await take_back_token();
-    }
+    if (lobby.chat.size() >= lobby.chat.options().max_members) co_return co_await refuse(server_is_full);
+    const Server::KeptName kept(server_, name);
+    if (numbered) server_.give_token(*person_);
+    over_ = !co_await introduce(*person_, lobby, name, lobby.chat.newest().sequence);
     log_with_address("connect", name);
-    const auto entered = server_.enter(*person_, lobby, name);
+    const auto entered = over_ ? parley::Result<>(parley::Error::closed) : server_.enter(*person_, lobby, name);
     if (!entered) {
       server_.drop_token(*person_);
       person_->extra.reset();
       co_return co_await refuse(entered.error().message());
     }
     server_.people().add(*person_);
-    introduce(*person_);
     server_.tell_joined(*person_);
     co_return true;
   }
@@ -102,12 +100,6 @@ class Admission {
     if (server_.options().quiet) return;
     const auto address = person_->peer.peer_address();
     server_.log().event(event, {{"name", name}, {"address", address ? address->to_string() : "unknown"}});
-  }
-
-  parley::Task<bool> take_back_token() {
-    server_.drop_token(*person_);
-    person_->extra.reset();
-    co_return co_await refuse("somebody has this name, or one that looks like it");
   }
 
   // "/resume TOKEN EPOCH SEQUENCE"
@@ -119,10 +111,14 @@ class Admission {
     parley::ResumePoint after{number(numbers.word), number(numbers.rest)};
     Room& room = *old->room;
     const std::string name(old->name());
-    // It has changed rooms, and has not heard of it.
-    if (after.epoch != room.chat.newest().epoch) after = {room.chat.newest().epoch, old->extra->entered};
+    const bool has_moved = after.epoch != room.chat.newest().epoch;  // and has not heard of it
+    if (has_moved) after = {room.chat.newest().epoch, old->extra->entered};
     server_.take_over(*old, *person_);
-    co_await tell(session_line(*person_, room, after.sequence, name));
+    if (has_moved) {
+      static_cast<void>(co_await introduce(*person_, room, name, after.sequence));
+    } else {
+      co_await tell(session_line(*person_, room, after.sequence, name));
+    }
     if (!person_->member || person_->sent_away()) {
       over_ = true;  // meanwhile it went on over yet another connection, or was sent away
       if (person_->member) give_up_place();
@@ -180,7 +176,7 @@ class Admission {
 
 /// What a connection does from its line on that is not simply said: waits for the rate, carries out commands.
 /// False: the connection ends.
-inline parley::Task<bool> attend(Server& server, Person& person, parley::Result<std::string_view> line) {
+inline parley::Task<bool> act_on(Server& server, Person& person, parley::Result<std::string_view> line) {
   if (!person.member || person.sent_away()) co_return false;
   if (!line) {
     if (line.error() == parley::Error::too_long) {
@@ -205,13 +201,6 @@ inline parley::Task<bool> attend(Server& server, Person& person, parley::Result<
   co_return static_cast<bool>(said);
 }
 
-/// True: said, and nothing had to be waited for. The usual case, without a coroutine of its own.
-inline bool said_at_once(Server& server, Person& person, parley::Result<std::string_view>& line) {
-  if (!line || line->empty() || line->front() == '/' || !person.member || person.sent_away()) return false;
-  if (!person.room->muted.empty() || server.options().log_messages) return false;
-  return static_cast<bool>(person.member.try_say(*line));
-}
-
 /// The end of a connection: the person goes, is told why, or stays for a while to come back.
 inline parley::Task<> depart(Server& server, std::unique_ptr<Person> person, parley::EndReason reason) {
   if (!person->member) co_return server.drop_token(*person);  // went on over another connection, or found no room
@@ -233,29 +222,38 @@ inline parley::Task<> depart(Server& server, std::unique_ptr<Person> person, par
   server.forget_place(*person);
 }
 
-/// Attends to a line; the person departs when it was the last. False: they have.
-inline parley::Task<bool> attend_or_depart(Server& server, std::unique_ptr<Person>& person,
-                                           parley::Result<std::string_view> line) {
-  if (co_await attend(server, *person, line) && person->member && !person->sent_away()) co_return true;
-  const parley::EndReason reason = person->member.reason();
-  co_await depart(server, std::move(person), reason);
-  co_return false;
-}
+/// How the lines of those who are in are attended to (parley::QuietScope).
+class Attendance {
+ public:
+  explicit Attendance(Server& server) : server_(server) {}
 
-/// All that an idle client costs, so it holds little: one wait for a line, and one for whatever that brings.
-inline parley::Task<> stay(Server& server, std::unique_ptr<Person> person) {
-  for (;;) {
-    auto line = co_await person->lines.next().within(server.idle_timeout());
-    if (said_at_once(server, *person, line)) continue;
-    if (!co_await attend_or_depart(server, person, line)) break;
+  /// True: said, and nothing had to be waited for. The usual case.
+  bool attend_at_once(Person& person, std::string_view line) noexcept {
+    if (line.empty() || line.front() == '/' || !person.member || person.sent_away()) return false;
+    if (!person.room->muted.empty() || server_.options().log_messages) return false;
+    return static_cast<bool>(person.member.try_say(line));
   }
-}
 
-/// Lets somebody in, who then stays in a coroutine of their own.
-inline parley::Task<> arrive(Server& server, parley::Scope& sessions, parley::Socket peer) {
+  /// The person, unless they have departed.
+  parley::Task<std::unique_ptr<Person>> attend(std::unique_ptr<Person> person, parley::Result<std::string_view> line) {
+    const bool stays = co_await act_on(server_, *person, line);
+    if (stays && person->member && !person->sent_away()) co_return std::move(person);
+    const parley::EndReason reason = person->member.reason();
+    co_await depart(server_, std::move(person), reason);
+    co_return nullptr;
+  }
+
+ private:
+  Server& server_;
+};
+
+using Sessions = parley::QuietScope<Person, Attendance>;
+
+/// Lets somebody in.
+inline parley::Task<> arrive(Server& server, Sessions& sessions, parley::Socket peer) {
   Admission admission(server, std::move(peer));
   std::unique_ptr<Person> person = co_await admission.person();
-  if (person != nullptr) sessions.spawn(stay(server, std::move(person)));
+  if (person != nullptr) sessions.keep(std::move(person));
 }
 
 }  // namespace tcp_chat

@@ -134,6 +134,7 @@ struct Numbered : Guest {
     say("/numbered 1 " + name);
     CHECK(hear() == ChatServer::greeting);
     session = hear_session();
+    place = hear();
   }
 
   Session hear_session() {
@@ -169,6 +170,7 @@ struct Numbered : Guest {
   }
 
   Session session;
+  std::string place;  // "* you are in ROOM, with ...", which a session that was resumed is told only if it has moved
   unsigned long long last = 0;  // sequence number heard
 };
 

@@ -23,7 +23,7 @@ TEST_CASE("tcp_chat numbers the lines of who asks for it") {
   CHECK(ann.session.room == "lobby");
   CHECK(ann.session.name == "Ann");
   ann.last = std::stoull(ann.session.sequence);
-  CHECK(ann.hear_record() == "notice - you are in lobby, with 1 other");
+  CHECK(ann.place == "* you are in lobby, with 1 other");
   CHECK(ben.hear() == "* Ann joined");
   ben.say("hi  there ");
   CHECK(ann.hear_record() == "text Ben hi  there ");
@@ -50,7 +50,7 @@ TEST_CASE("tcp_chat: a session goes on over another connection, without a gap or
   ChatServer server;
   Guest ben = server.join("Ben");
   Numbered ann(server, "Ann");
-  CHECK(ann.hear_record() == "notice - you are in lobby, with 1 other");
+  CHECK(ann.place == "* you are in lobby, with 1 other");
   CHECK(ben.hear() == "* Ann joined");
   ben.say("one");
   CHECK(ann.hear_record() == "text Ben one");
@@ -87,7 +87,6 @@ TEST_CASE("tcp_chat: a session is taken over from a connection that only seems t
   ChatServer server;
   Guest ben = server.join("Ben");
   Numbered ann(server, "Ann");
-  ann.hear_record();
   Numbered back(server.connect());
   back.say(ann.resume_line());
   CHECK(back.hear() == greeting);
@@ -113,7 +112,6 @@ TEST_CASE("tcp_chat: what there is to resume, and what not") {
   ChatServer server;
   Guest ben = server.join("Ben");
   Numbered ann(server, "Ann");
-  ann.hear_record();
   CHECK(ben.hear() == "* Ann joined");
   SECTION("a token that nobody has") {
     Guest other = server.connect();
@@ -142,7 +140,7 @@ TEST_CASE("tcp_chat: what there is to resume, and what not") {
     CHECK(den.token == ann.session.token);
     CHECK(den.epoch != ann.session.epoch);
     ann.last = std::stoull(den.sequence);
-    CHECK(ann.hear_record() == "notice - you are in den, with 0 others");
+    CHECK(ann.hear() == "* you are in den, with 0 others");
     ben.say("/join den");
     CHECK(ann.hear_record() == "notice Ben Ben joined");
     ben.hear_so_far();
@@ -156,7 +154,7 @@ TEST_CASE("tcp_chat: what there is to resume, and what not") {
     CHECK(now.room == "den");
     CHECK(now.epoch == den.epoch);
     CHECK(now.sequence == den.sequence);
-    CHECK(back.hear_record() == "notice - you are in den, with 0 others");
+    CHECK(back.hear() == "* you are in den, with 1 other");
     CHECK(back.hear_record() == "notice Ann Ann joined");  // what it has made itself comes, too
     CHECK(back.hear_record() == "notice Ben Ben joined");
     CHECK(back.hear_record() == "text Ben to all in den");
@@ -175,11 +173,11 @@ TEST_CASE("tcp_chat: what there is to resume, and what not") {
 TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut off") {
   Den den;
   Numbered guest(den.server, "Guest");
-  CHECK(guest.hear_record() == "notice - you are in lobby, with 1 other");
+  CHECK(guest.place == "* you are in lobby, with 1 other");
   guest.say("/join den");
   guest.session = guest.hear_session();
   guest.last = 0;
-  CHECK(guest.hear_record() == "notice - you are in den, with 2 others");
+  CHECK(guest.hear() == "* you are in den, with 2 others");
   den.ann->say("/kick Guest too loud");
   CHECK(guest.hear_record() == "error - kicked by Ann: too loud");
   CHECK(guest.socket.receive_to_end() == "end\n");
@@ -193,7 +191,6 @@ TEST_CASE("tcp_chat: who is away keeps the name, and can be sent away") {
   ChatServer server;
   Guest ben = server.join("Ben");
   Numbered ann(server, "Ann");
-  ann.hear_record();
   CHECK(ben.hear() == "* Ann joined");
   ann.say("/join den");
   CHECK(ben.hear() == "* Ann left (went to den)");

@@ -118,8 +118,9 @@ TEST_CASE("tcp_chat --history: what a newcomer gets of what was said before") {
   ann.hear_so_far();
   Guest ben = server.connect();
   ben.say("Ben");
-  CHECK(ben.hear_until("* you are in lobby, with 1 other") ==
-        greeting + "\n<Ann> line 2\n<Ann> line 3\n<Ann> line 4\n");
+  CHECK(ben.hear() == greeting);
+  CHECK(ben.hear() == "* you are in lobby, with 1 other");  // before what was said there
+  CHECK(ben.hear_so_far() == "<Ann> line 2\n<Ann> line 3\n<Ann> line 4\n");
 }
 
 TEST_CASE("tcp_chat --rate: a paste of 200 lines arrives, all of it and in order, at that rate") {
@@ -333,7 +334,7 @@ TEST_CASE("tcp_chat prints its counters on SIGUSR1, and as often as asked for") 
     const auto line = server.wait_for(" stats ");
     REQUIRE(line);
     REQUIRE(server.wait_for("largest_lag="));
-    CHECK(server.has_output(" stats clients=2 away=0 rooms=1 messages=5 "));
+    CHECK(server.has_output(" stats clients=2 away=0 rooms=1 messages=3 "));
     CHECK(server.has_output(" dropped=0 too_slow=0 "));
   }
   SECTION("as often as asked for") {

@@ -85,6 +85,9 @@ class ChunkReader {
   /// Moves bytes from there to a buffer, as many as fit, and returns how many. Not while an operation is in flight.
   std::size_t take_rest(MutableBytes into) noexcept { return reader_.take_rest(into); }
 
+  /// For the library: QuietScope waits without a coroutine.
+  detail::RecordReader<Stream, detail::ChunkFormat>& records() noexcept { return reader_; }
+
  private:
   detail::RecordReader<Stream, detail::ChunkFormat> reader_;
 };

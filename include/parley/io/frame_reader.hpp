@@ -50,9 +50,9 @@ class FrameFormat {
 ///
 /// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or for a longer frame, whatever its length
 ///          says, one of at most twice what has arrived of it (three times while it grows) and at most the frame with
-///          its prefix. While it waits inside a frame of which at most 4 KiB have come, less than four times that, or
-///          64 bytes, take the place of the 16 KiB. A buffer is kept for as long as the frame that was delivered may be
-///          looked at.
+///          its prefix. While it waits inside a frame of which at most 4 KiB have come, less than four times that, or 48
+///          bytes, take the place of the 16 KiB. A buffer is kept for as long as the frame that was delivered may be
+///          looked at. Each buffer has 16 bytes more, for what is noted of it.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class FrameReader {
@@ -78,6 +78,9 @@ class FrameReader {
   ConstBytes rest() const noexcept { return reader_.rest(); }
   /// Moves bytes from there to a buffer, as many as fit, and returns how many. Not while an operation is in flight.
   std::size_t take_rest(MutableBytes into) noexcept { return reader_.take_rest(into); }
+
+  /// For the library: QuietScope waits without a coroutine.
+  detail::RecordReader<Stream, detail::FrameFormat>& records() noexcept { return reader_; }
 
  private:
   detail::RecordReader<Stream, detail::FrameFormat> reader_;

@@ -78,8 +78,8 @@ class LineFormat {
 ///
 /// Memory:  none while no bytes are there. Otherwise one buffer of 16 KiB, or of max_line + 2 bytes if that is more and
 ///          a line needs it (both while it changes over). While it waits inside a line of which at most 4 KiB have
-///          come, less than four times that, or 64 bytes, take the place of the 16 KiB. A buffer is kept for as long as
-///          the line that was delivered may be looked at.
+///          come, less than four times that, or 48 bytes, take the place of the 16 KiB. A buffer is kept for as long as
+///          the line that was delivered may be looked at. Each buffer has 16 bytes more, for what is noted of it.
 /// Threads: those of the stream. Between operations it may go on on another thread, and may be moved.
 template <ByteStream Stream>
 class LineReader {
@@ -105,6 +105,9 @@ class LineReader {
   ConstBytes rest() const noexcept { return reader_.rest(); }
   /// Moves bytes from there to a buffer, as many as fit, and returns how many. Not while an operation is in flight.
   std::size_t take_rest(MutableBytes into) noexcept { return reader_.take_rest(into); }
+
+  /// For the library: QuietScope waits without a coroutine.
+  detail::RecordReader<Stream, detail::LineFormat>& records() noexcept { return reader_; }
 
  private:
   detail::RecordReader<Stream, detail::LineFormat> reader_;

@@ -16,6 +16,8 @@ namespace parley::inline PARLEY_ABI::detail {
 class BufferPool {
  public:
   static constexpr std::size_t buffer_size = 16384;
+  /// In front of it, for what its borrower has to note of it.
+  static constexpr std::size_t note_size = 16;
   /// Free buffers that are kept; what comes back beyond them goes to the system.
   static constexpr std::size_t max_free = 8;
 
@@ -26,9 +28,9 @@ class BufferPool {
     while (free_ != nullptr) discard(take());
   }
 
-  /// Null when there is no memory.
+  /// Where the note begins; null when there is no memory.
   std::byte* take() noexcept {
-    if (free_ == nullptr) return static_cast<std::byte*>(::operator new(buffer_size, std::nothrow));
+    if (free_ == nullptr) return static_cast<std::byte*>(::operator new(note_size + buffer_size, std::nothrow));
     void* const buffer = free_;
     free_ = free_->next;
     --free_count_;

@@ -53,6 +53,10 @@ class RecordReader {
 
   [[nodiscard]] auto next() noexcept { return StepOperation<Steps>(stream_->descriptor(), *this); }
 
+  /// What next() is made of, for who waits for records without a coroutine.
+  Steps steps() noexcept { return Steps(*this); }
+  Descriptor* descriptor() const noexcept { return stream_->descriptor(); }
+
   ConstBytes rest() const noexcept { return {buffer_.data(), buffer_.size()}; }
 
   std::size_t take_rest(MutableBytes into) noexcept {
