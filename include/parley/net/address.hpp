@@ -80,6 +80,8 @@ class Address {
   /// The system's structure and its size, for bind, connect and the like. Valid while this object is.
   const void* native_data() const noexcept { return native_.bytes; }
   std::size_t native_size() const noexcept { return native_.size; }
+  /// For the library: both of them together.
+  const platform::NativeAddress& native() const noexcept { return native_; }
   int native_family() const noexcept { return platform::family_of(native_); }
 
   // To have the system write an address: let it fill native_buffer(), then tell the size it reports, which may be more

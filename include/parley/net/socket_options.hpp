@@ -7,8 +7,11 @@
 // its range, Error::unsupported where the system has no such option, and the system's own error, such as "Operation not
 // supported" for a TCP option on a Unix socket. A value that is not set is the system's default.
 //
+// Those for datagrams alone are in net/datagram_options.hpp.
+//
 // An option that is missing here is a struct of your own with `static constexpr platform::OptionKey key{level, name}`
-// and one member: `bool enabled`, `int value` or `std::size_t bytes`.
+// and one member: `bool enabled`, `int value` or `std::size_t bytes`. One that takes other calls makes them itself, in
+// `int store(platform::NativeSocket) const` and `int load(platform::NativeSocket)`, which return 0 or an errno.
 
 #include <parley/platform/config.hpp>
 #include <parley/platform/socket_option.hpp>
@@ -81,7 +84,7 @@ struct ReceiveBufferSize {
 };
 
 /// How many routers a packet may pass, 1 to 255: time to live in IPv4, hop limit in IPv6, by the socket's family. On a
-/// dual-stack socket it counts for both. Not for multicast. Other families: std::errc::operation_not_supported.
+/// dual-stack socket it counts for both. Not for multicast (MulticastTtl). Other families: std::errc::operation_not_supported.
 struct Ttl {
   int hops = 64;
 };

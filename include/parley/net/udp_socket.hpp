@@ -13,6 +13,8 @@
 // Cancelling:  an operation that ends with timed_out or cancelled has sent nothing, and has taken no datagram.
 // The other calls never block. Their errors: Error::closed, and the system's own.
 
+#include <parley/net/datagram_options.hpp>
+#include <parley/net/interface.hpp>
 #include <parley/net/socket.hpp>
 
 #include <cstdint>
@@ -40,6 +42,15 @@ class UdpSocket {
     if (!address) return address.error();
     return bind(*address);
   }
+  /// bind() of an address and port that others of this machine may have as well, all by this call: members of a group,
+  /// say, who listen at Address::any_v4(port). What each then receives: see SharedPort.
+  static Result<UdpSocket> bind_shared(const Address& address) {
+    auto opened = open(address.native_family());
+    if (!opened) return opened;
+    if (auto shared = opened->set(SharedPort{}); !shared) return shared.error();
+    if (auto bound = opened->socket_.bind(address); !bound) return bound.error();
+    return opened;
+  }
   /// Not bound: the system chooses a port at the first send or connect(). Errors: the system's own.
   static Result<UdpSocket> open(int address_family = family::ipv4) {
     auto opened = Socket::open(address_family, type::datagram);
@@ -54,6 +65,43 @@ class UdpSocket {
     if (!is_open()) return Error::closed;
     const int error = platform::connect(socket_.native_handle(), peer.native_data(), peer.native_size());
     return std::error_code(error, std::system_category());
+  }
+
+  /// Receives what is sent to a multicast group and this socket's port, from then on and until leave_group() or close()
+  /// (RFC 1112, RFC 3810). The group's port does not count; its IPv6 scope does where no interface is given. Groups of
+  /// both versions of IP can be joined by a dual-stack socket. A socket that has joined one gets no multicast that it
+  /// did not join itself. To send to a group, no membership is needed: see MulticastInterface, MulticastTtl,
+  /// MulticastLoop. Errors: std::errc::invalid_argument for what is no group, address_in_use for one that is joined
+  /// already, no_such_device where there is no such interface or none has a route for it; no_buffer_space for more than
+  /// 20 groups of IPv4 (net.ipv4.igmp_max_memberships).
+  Result<> join_group(const Address& group, Interface over = {}) {
+    const auto joined = change_membership(platform::Membership::join, group, over);
+    // Where the system has no such option it does not deliver what was not joined.
+    if (joined) static_cast<void>(platform::set_ip_option(socket_.native_handle(), platform::option_multicast_all, 0));
+    return joined;
+  }
+  /// The same on the interface that has this address: 127.0.0.1, fe80::1%eth0. Errors: also Error::not_found.
+  Result<> join_group(const Address& group, const Address& interface_address) {
+    const auto over = Interface::with_address(interface_address);
+    return over ? join_group(group, *over) : Result<>(over.error());
+  }
+  /// Ends a membership, named as it was joined. Errors: std::errc::address_not_available where there is none.
+  Result<> leave_group(const Address& group, Interface over = {}) {
+    return change_membership(platform::Membership::leave, group, over);
+  }
+  Result<> leave_group(const Address& group, const Address& interface_address) {
+    const auto over = Interface::with_address(interface_address);
+    return over ? leave_group(group, *over) : Result<>(over.error());
+  }
+  /// join_group() for what one sender, of the same version of IP, sends to the group (RFC 4607); further calls add
+  /// senders.
+  Result<> join_source(const Address& group, const Address& source, Interface over = {}) {
+    const auto joined = change_membership(platform::Membership::join, group, over, &source);
+    if (joined) static_cast<void>(platform::set_ip_option(socket_.native_handle(), platform::option_multicast_all, 0));
+    return joined;
+  }
+  Result<> leave_source(const Address& group, const Address& source, Interface over = {}) {
+    return change_membership(platform::Membership::leave, group, over, &source);
   }
 
   /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>, its bytes. Whether it arrives is not
@@ -73,7 +121,7 @@ class UdpSocket {
   bool is_open() const noexcept { return socket_.is_open(); }
   /// What is in flight completes with Error::cancelled. On the owner's thread.
   void close() noexcept { socket_.close(); }
-  // Options: see net/socket_options.hpp.
+  // Options: see net/socket_options.hpp and net/datagram_options.hpp.
   template <class Option>
   Result<> set(const Option& option) {
     return socket_.set(option);
@@ -87,6 +135,19 @@ class UdpSocket {
 
  private:
   explicit UdpSocket(Socket socket) noexcept : socket_(std::move(socket)) {}
+
+  Result<> change_membership(platform::Membership change, const Address& group, Interface over,
+                             const Address* source = nullptr) {
+    if (!is_open()) return Error::closed;
+    if (!group.is_multicast()) return std::make_error_code(std::errc::invalid_argument);
+    const std::uint32_t index = over == Interface() ? group.scope_id() : over.index();
+    const auto handle = socket_.native_handle();
+    const int error = source == nullptr ? platform::change_membership(handle, change, group.unmapped().native(), index)
+                                        : platform::change_source_membership(handle, change, group.unmapped().native(),
+                                                                             source->unmapped().native(), index);
+    return std::error_code(error, std::system_category());
+  }
+
   Socket socket_;
 };
 

@@ -30,6 +30,16 @@ concept ByteCount = HasKey<Option> && std::same_as<decltype(Option::bytes), std:
 template <class Option>
 concept Number = HasKey<Option> && std::same_as<decltype(Option::value), int>;
 
+/// Options that make their own calls.
+template <class Option>
+concept Stored = requires(const Option& option, platform::NativeSocket socket) {
+  { option.store(socket) } -> std::same_as<int>;
+};
+template <class Option>
+concept Loaded = requires(Option& option, platform::NativeSocket socket) {
+  { option.load(socket) } -> std::same_as<int>;
+};
+
 inline Result<> option_result(int error) noexcept {
   if (error == platform::option_not_known) return Error::unsupported;
   if (error != 0) return std::error_code(error, std::system_category());
@@ -57,6 +67,11 @@ Result<> set_option(platform::NativeSocket socket, const Option& option) noexcep
 template <Number Option>
 Result<> set_option(platform::NativeSocket socket, const Option& option) noexcept {
   return option_result(platform::set_option(socket, Option::key, option.value));
+}
+
+template <Stored Option>
+Result<> set_option(platform::NativeSocket socket, const Option& option) noexcept {
+  return option_result(option.store(socket));
 }
 
 inline Result<> set_option(platform::NativeSocket socket, const KeepAliveTimes& times) noexcept {
@@ -97,6 +112,11 @@ Result<> read_option(platform::NativeSocket socket, Option& option) noexcept {
 template <Number Option>
 Result<> read_option(platform::NativeSocket socket, Option& option) noexcept {
   return option_result(platform::get_option(socket, Option::key, option.value));
+}
+
+template <Loaded Option>
+Result<> read_option(platform::NativeSocket socket, Option& option) noexcept {
+  return option_result(option.load(socket));
 }
 
 inline Result<> read_option(platform::NativeSocket socket, KeepAliveTimes& times) noexcept {
