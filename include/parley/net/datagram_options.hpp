@@ -74,10 +74,11 @@ struct TrafficClass {
   int load(platform::NativeSocket socket) noexcept {
     int value = 0;
     const int error = platform::get_ip_option(socket, platform::option_traffic_class, value);
-    dscp = value >> 2 & 63;
-    ecn = static_cast<Ecn>(value & 3);
+    *this = from_byte(value);
     return error;
   }
+  /// From the byte of the header that holds both.
+  static constexpr TrafficClass from_byte(int byte) noexcept { return {byte >> 2 & 63, static_cast<Ecn>(byte & 3)}; }
 };
 
 /// Whether packets are kept in one piece (RFC 1191, RFC 8201). Enabled: what is too long for the path, as far as it is

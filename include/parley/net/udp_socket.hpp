@@ -11,9 +11,14 @@
 //              bytes by IPv4, permission_denied for a broadcast address (see Broadcast), network_unreachable.
 // Buffers:     bytes, buffers and addresses are borrowed until the operation has completed.
 // Cancelling:  an operation that ends with timed_out or cancelled has sent nothing, and has taken no datagram.
+// Refusals:    what ICMP reports (std::errc::connection_refused, host_unreachable ...) is the result of the next operation
+//              of a connected socket, whichever it is, and does not end the socket. One that is not connected does not
+//              hear of it, since nothing would say which of its peers was meant: send_to() has only sent.
 // The other calls never block. Their errors: Error::closed, and the system's own.
 
+#include <parley/net/datagram_details.hpp>
 #include <parley/net/datagram_options.hpp>
+#include <parley/net/detail/details_steps.hpp>
 #include <parley/net/interface.hpp>
 #include <parley/net/socket.hpp>
 
@@ -107,14 +112,43 @@ class UdpSocket {
   /// Completes when the kernel has taken the datagram, whole: Result<std::size_t>, its bytes. Whether it arrives is not
   /// known.
   [[nodiscard]] auto send_to(ConstBytes bytes, const Address& to) noexcept { return socket_.send_to(bytes, to); }
+  /// The same from that address of this machine, which need not be the one that the socket is bound to; its port does
+  /// not count. For servers that are reached by several addresses, and answer from the one they were asked at. Errors:
+  /// also std::errc::invalid_argument for a group or an address of another version of IP than the destination, and that
+  /// or network_unreachable for one that is not this machine's.
+  [[nodiscard]] auto send_to(ConstBytes bytes, const Address& to, const Address& source) noexcept {
+    return detail::StepOperation<detail::SendFromSteps>(socket_.descriptor(), bytes, to, source);
+  }
   /// The same to the connected peer. Errors: also std::errc::destination_address_required where there is none.
   [[nodiscard]] auto send(ConstBytes bytes) noexcept { return socket_.send(bytes); }
   /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Empty
   /// datagrams are legal.
   [[nodiscard]] auto recv_from(MutableBytes buffer) noexcept { return socket_.recv_from(buffer); }
+  /// The same, and tells what was asked for by ReportDestination, ReportHops and ReportTrafficClass: see
+  /// net/datagram_details.hpp. `details` are borrowed, and written where a datagram is received.
+  [[nodiscard]] auto recv_from(MutableBytes buffer, DatagramDetails& details) noexcept {
+    return detail::StepOperation<detail::ReceiveWithDetailsSteps>(socket_.descriptor(), buffer, details);
+  }
   /// One datagram, without its source: Result<std::size_t>, where 0 is an empty one. What does not fit is lost without
   /// notice: see recv_from(). An empty buffer is std::errc::invalid_argument.
   [[nodiscard]] auto recv(MutableBytes buffer) noexcept { return socket_.recv(buffer); }
+
+  /// Completes when the kernel has taken all datagrams of a DatagramBatch (net/datagram_batch.hpp, which must be
+  /// included), in order, or with an error: BatchSent, which counts what it took either way. What was sent has left the
+  /// batch, and what was not has stayed in it, none of it was sent twice: call again to go on, after
+  /// batch.drop_front() where the first one is what cannot be sent.
+  template <class Batch>
+  [[nodiscard]] auto send_batch(Batch& batch) noexcept {
+    return batch.send_on(socket_);
+  }
+  /// Completes with what has come, at least one datagram: Result<std::size_t>, how many, which then are in the batch
+  /// instead of what was there. From the first time on a socket coalesces where the kernel can and the batch has 64 KiB
+  /// or more (`way` not limiting it): then only batches of as much receive on it, recv() and recv_from() give
+  /// Error::busy, and smaller batches std::errc::no_buffer_space. Errors, ICMP's too: with none in the batch.
+  template <class Batch>
+  [[nodiscard]] auto recv_batch(Batch& batch) noexcept {
+    return batch.recv_on(socket_);
+  }
 
   /// Before a port is chosen, port 0.
   Result<Address> local_address() const { return socket_.local_address(); }

@@ -41,6 +41,18 @@ inline constexpr IpOption option_path_mtu{{IPPROTO_IP, IP_MTU}, {IPPROTO_IPV6, I
 inline constexpr IpOption option_path_mtu{};
 #endif
 
+// What is told with a received datagram.
+#if defined(IP_RECVTTL)
+inline constexpr IpOption option_report_hops{{IPPROTO_IP, IP_RECVTTL}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT}};
+#else
+inline constexpr IpOption option_report_hops{{}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT}};
+#endif
+#if defined(IP_RECVTOS)
+inline constexpr IpOption option_report_traffic_class{{IPPROTO_IP, IP_RECVTOS}, {IPPROTO_IPV6, IPV6_RECVTCLASS}};
+#else
+inline constexpr IpOption option_report_traffic_class{{}, {IPPROTO_IPV6, IPV6_RECVTCLASS}};
+#endif
+
 /// Linux gives a multicast datagram to every socket of its port that has this on, whatever groups it has joined.
 #if defined(IP_MULTICAST_ALL) && defined(IPV6_MULTICAST_ALL)
 inline constexpr IpOption option_multicast_all{{IPPROTO_IP, IP_MULTICAST_ALL}, {IPPROTO_IPV6, IPV6_MULTICAST_ALL}};
@@ -97,6 +109,15 @@ inline int get_fragmenting(NativeSocket socket, Fragmenting& how) noexcept {
   how = static_cast<Fragmenting>(value);
   if (how != Fragmenting::never && how != Fragmenting::never_and_probe) how = Fragmenting::allowed;
   return error;
+}
+
+/// An IPv6 socket tells the destinations of IPv4 packets too, mapped into IPv6 as their sources are.
+inline int set_destination_reports(NativeSocket socket, int enabled) noexcept {
+  int family = 0;
+  if (const int error = get_family(socket, family); error != 0) return error;
+  if (family == AF_INET) return set_option(socket, OptionKey{IPPROTO_IP, IP_PKTINFO}, enabled);
+  if (family != AF_INET6) return EOPNOTSUPP;
+  return set_option(socket, OptionKey{IPPROTO_IPV6, IPV6_RECVPKTINFO}, enabled);
 }
 
 /// Where multicast goes out; 0 leaves it to the routes.
