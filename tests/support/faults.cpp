@@ -30,11 +30,12 @@ namespace support {
 namespace {
 
 // What tests/CMakeLists.txt tells the linker to wrap: where the two lists differ, a test does not link.
-constexpr std::array<std::string_view, 28> names{
+constexpr std::array<std::string_view, 30> names{
     // clang-format off
     "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fcntl",
     "getaddrinfo", "getpeername", "getsockname", "getsockopt", "listen", "poll", "ppoll", "read", "recv", "recvfrom",
-    "recvmsg", "send", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair", "write",
+    "recvmmsg", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
+    "write",
     // clang-format on
 };
 
@@ -66,6 +67,7 @@ struct State {
   bool all_threads = false;
   bool fired = false;
   std::size_t most_bytes = std::numeric_limits<std::size_t>::max();
+  unsigned most_messages = std::numeric_limits<unsigned>::max();
   Plan any;
   std::array<Plan, names.size()> calls;
 };
@@ -113,6 +115,14 @@ std::size_t most_bytes(int descriptor) {
   return most == unlimited || !is_stream(descriptor) ? unlimited : most;
 }
 
+unsigned most_messages() {
+  constexpr unsigned unlimited = std::numeric_limits<unsigned>::max();
+  if (!active.load(std::memory_order_relaxed)) return unlimited;
+  State& s = state();
+  const std::lock_guard lock(s.mutex);
+  return !s.exists || (!s.all_threads && opted_in == 0) ? unlimited : s.most_messages;
+}
+
 // The message with only the first bytes of its first buffer that is not empty.
 msghdr shortened(const msghdr& message, std::size_t most, iovec& piece) {
   msghdr copy = message;
@@ -136,6 +146,7 @@ Faults::Faults(Threads threads) : all_threads_(threads == Threads::all) {
   s.all_threads = all_threads_;
   s.fired = false;
   s.most_bytes = std::numeric_limits<std::size_t>::max();
+  s.most_messages = std::numeric_limits<unsigned>::max();
   s.any = {};
   s.calls = {};
   if (!all_threads_) ++opted_in;
@@ -177,9 +188,15 @@ void Faults::short_transfers(std::size_t bytes) {
   state().most_bytes = std::max<std::size_t>(bytes, 1);
 }
 
+void Faults::few_messages(unsigned messages) {
+  const std::lock_guard lock(state().mutex);
+  state().most_messages = std::max(messages, 1u);
+}
+
 void Faults::disarm() {
   const std::lock_guard lock(state().mutex);
   state().most_bytes = std::numeric_limits<std::size_t>::max();
+  state().most_messages = std::numeric_limits<unsigned>::max();
   state().any = {.seen = state().any.seen};
   for (Plan& plan : state().calls) plan = {.seen = plan.seen};
 }
@@ -209,6 +226,7 @@ FaultyThread::~FaultyThread() { --opted_in; }
 
 using support::index_of;
 using support::most_bytes;
+using support::most_messages;
 using support::shortened;
 using support::spoiled;
 
@@ -282,6 +300,18 @@ extern "C" ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
   message->msg_controllen = less.msg_controllen;
   message->msg_flags = less.msg_flags;
   return count;
+}
+
+extern "C" int __real_sendmmsg(int, mmsghdr*, unsigned, int);
+extern "C" int __wrap_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  if (spoiled(index_of("sendmmsg"))) return -1;
+  return __real_sendmmsg(fd, messages, std::min(count, most_messages()), flags);
+}
+
+extern "C" int __real_recvmmsg(int, mmsghdr*, unsigned, int, timespec*);
+extern "C" int __wrap_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  if (spoiled(index_of("recvmmsg"))) return -1;
+  return __real_recvmmsg(fd, messages, std::min(count, most_messages()), flags, timeout);
 }
 
 extern "C" int __real_fcntl(int fd, int command, ...);

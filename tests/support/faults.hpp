@@ -39,6 +39,8 @@ class Faults {
   /// read, write, recv, recvfrom, recvmsg, send, sendto and sendmsg move at most `bytes` (at least 1) a call. For
   /// streams: a datagram would be cut.
   void short_transfers(std::size_t bytes = 1);
+  /// sendmmsg and recvmmsg move at most so many messages (at least 1) a call.
+  void few_messages(unsigned messages = 1);
   /// Spoils nothing any more; goes on counting.
   void disarm();
 

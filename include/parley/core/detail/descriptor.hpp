@@ -25,7 +25,8 @@ struct Descriptor : ListLink, platform::Pollable {
   std::atomic<bool>& blocked(platform::Direction direction) noexcept {
     return blocked_[static_cast<std::size_t>(direction)];
   }
-  /// A direction that is lent serves only operations that borrow it (Operation::borrow_direction()): a chat room's, say.
+  /// A direction that is lent serves only operations that borrow it (Operation::borrow_direction()): a chat room's, or
+  /// those of datagram batches.
   bool& lent(platform::Direction direction) noexcept { return lent_[static_cast<std::size_t>(direction)]; }
 
  private:
@@ -65,10 +66,10 @@ inline bool claim_for_thread(Descriptor& descriptor, platform::Direction directi
     operation.fail(Error::busy);
     return false;
   }
-  const bool lent = descriptor.lent(direction);
-  if (descriptor.owner.load() == nullptr && !lent) return true;
+  const bool others = descriptor.lent(direction) != operation.borrows();
+  if (descriptor.owner.load() == nullptr && !others) return true;
   descriptor.blocked(direction).store(false);
-  operation.fail(lent ? Error::busy : Error::wrong_loop);
+  operation.fail(others ? Error::busy : Error::wrong_loop);
   return false;
 }
 
