@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/faults.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -25,17 +29,20 @@
 #include <string>
 
 extern "C" int __real_getsockopt(int, int, int, void*, socklen_t*);
+extern "C" int __real_fstat(int, struct stat*);
 
 namespace support {
 namespace {
 
 // What tests/CMakeLists.txt tells the linker to wrap: where the two lists differ, a test does not link.
-constexpr std::array<std::string_view, 30> names{
+constexpr std::array<std::string_view, 54> names{
     // clang-format off
-    "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fcntl",
-    "getaddrinfo", "getpeername", "getsockname", "getsockopt", "listen", "poll", "ppoll", "read", "recv", "recvfrom",
-    "recvmmsg", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
-    "write",
+    "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fallocate",
+    "fchmod", "fcntl", "fdatasync", "fdopendir", "flock", "fstat", "fstatat", "fstatvfs", "fsync", "ftruncate",
+    "futimens", "getaddrinfo", "getpeername", "getsockname", "getsockopt", "linkat", "listen", "mkdir", "mkdirat",
+    "open", "openat", "poll", "ppoll", "pread", "pwrite", "read", "recv", "recvfrom", "recvmmsg", "recvmsg",
+    "renameat", "renameat2", "send", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket",
+    "socketpair", "syncfs", "syscall", "unlinkat", "write",
     // clang-format on
 };
 
@@ -97,7 +104,7 @@ bool spoiled(std::size_t call) {
 // eventfds must be read and written whole, and a shorter datagram is another datagram.
 bool is_stream(int descriptor) {
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || (status.st_mode & S_IFMT) == 0) return false;
+  if (__real_fstat(descriptor, &status) != 0 || (status.st_mode & S_IFMT) == 0) return false;
   if (!S_ISSOCK(status.st_mode)) return true;
   int type = 0;
   socklen_t size = sizeof type;
@@ -268,6 +275,28 @@ WRAP(shutdown, (int fd, int how), (fd, how))
 WRAP(socket, (int family, int type, int protocol), (family, type, protocol))
 WRAP(socketpair, (int family, int type, int protocol, int* pair), (family, type, protocol, pair))
 
+WRAP(fallocate, (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size))
+WRAP(fchmod, (int fd, mode_t mode), (fd, mode))
+WRAP(fdatasync, (int fd), (fd))
+WRAP(flock, (int fd, int how), (fd, how))
+WRAP(fstat, (int fd, struct stat* status), (fd, status))
+WRAP(fstatat, (int fd, const char* name, struct stat* status, int flags), (fd, name, status, flags))
+WRAP(fstatvfs, (int fd, struct statvfs* status), (fd, status))
+WRAP(fsync, (int fd), (fd))
+WRAP(ftruncate, (int fd, off_t size), (fd, size))
+WRAP(futimens, (int fd, const timespec* times), (fd, times))
+WRAP(linkat, (int from, const char* name, int to, const char* new_name, int flags), (from, name, to, new_name, flags))
+WRAP(mkdir, (const char* path, mode_t mode), (path, mode))
+WRAP(mkdirat, (int fd, const char* name, mode_t mode), (fd, name, mode))
+WRAP(renameat, (int from, const char* name, int to, const char* new_name), (from, name, to, new_name))
+WRAP(renameat2, (int from, const char* name, int to, const char* new_name, unsigned flags),
+     (from, name, to, new_name, flags))
+WRAP(syncfs, (int fd), (fd))
+WRAP(unlinkat, (int fd, const char* name, int flags), (fd, name, flags))
+
+WRAP_TRANSFER(pread, (int fd, void* data, std::size_t size, off_t offset), (fd, data, size, offset))
+WRAP_TRANSFER(pwrite, (int fd, const void* data, std::size_t size, off_t offset), (fd, data, size, offset))
+WRAP_TRANSFER(sendfile, (int fd, int from, off_t* offset, std::size_t size), (fd, from, offset, size))
 WRAP_TRANSFER(read, (int fd, void* data, std::size_t size), (fd, data, size))
 WRAP_TRANSFER(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))
 WRAP_TRANSFER(recvfrom, (int fd, void* data, std::size_t size, int flags, sockaddr* address, socklen_t* address_size),
@@ -321,6 +350,38 @@ extern "C" int __wrap_fcntl(int fd, int command, ...) {
   void* const argument = va_arg(arguments, void*);  // an int comes in the same register
   va_end(arguments);
   return spoiled(index_of("fcntl")) ? -1 : __real_fcntl(fd, command, argument);
+}
+
+extern "C" int __real_open(const char* path, int flags, ...);
+extern "C" int __wrap_open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const auto mode = va_arg(arguments, mode_t);  // whether it was given or not: it comes in a register
+  va_end(arguments);
+  return spoiled(index_of("open")) ? -1 : __real_open(path, flags, mode);
+}
+
+extern "C" int __real_openat(int fd, const char* path, int flags, ...);
+extern "C" int __wrap_openat(int fd, const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const auto mode = va_arg(arguments, mode_t);
+  va_end(arguments);
+  return spoiled(index_of("openat")) ? -1 : __real_openat(fd, path, flags, mode);
+}
+
+extern "C" DIR* __real_fdopendir(int fd);
+extern "C" DIR* __wrap_fdopendir(int fd) { return spoiled(index_of("fdopendir")) ? nullptr : __real_fdopendir(fd); }
+
+extern "C" long __real_syscall(long number, ...);
+extern "C" long __wrap_syscall(long number, ...) {
+  va_list arguments;
+  va_start(arguments, number);
+  std::array<long, 6> passed{};
+  for (long& argument : passed) argument = va_arg(arguments, long);
+  va_end(arguments);
+  if (spoiled(index_of("syscall"))) return -1;
+  return __real_syscall(number, passed[0], passed[1], passed[2], passed[3], passed[4], passed[5]);
 }
 
 extern "C" int __real_getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**);

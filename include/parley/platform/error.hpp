@@ -26,6 +26,7 @@ enum class Error {
   unsupported,        // this system has no such thing
   not_found,          // a name has no address
   exception,          // an exception that carries no error code ended a task
+  file_changed,       // a file is not what it was when the work on it began
 };
 
 class ErrorCategory final : public std::error_category {
@@ -63,6 +64,7 @@ class ErrorCategory final : public std::error_category {
       case Error::unsupported: return "Not supported by this system";
       case Error::not_found: return "No such name or address";
       case Error::exception: return "Ended by an exception";
+      case Error::file_changed: return "The file has changed meanwhile";
     }
     return "Unknown error";
   }
