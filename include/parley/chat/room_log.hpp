@@ -9,7 +9,7 @@
 // Threads: one at a time.
 
 #include <parley/chat/detail/byte_log.hpp>
-#include <parley/chat/detail/ring.hpp>
+#include <parley/core/detail/ring.hpp>
 #include <parley/chat/message.hpp>
 #include <parley/chat/wire_format.hpp>
 

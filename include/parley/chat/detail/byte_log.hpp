@@ -3,7 +3,7 @@
 
 // Bytes that are only appended to, and dropped from the front. A position counts all bytes ever appended.
 
-#include <parley/chat/detail/ring.hpp>
+#include <parley/core/detail/ring.hpp>
 #include <parley/core/bytes.hpp>
 
 #include <cstdint>

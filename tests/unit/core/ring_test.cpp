@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <parley/chat/detail/ring.hpp>
+#include <parley/core/detail/ring.hpp>
 
 #include "support/catch.hpp"
 
