@@ -52,6 +52,7 @@ class Congestion {
     recovery_until_ = next;
     losses_ = 1;
     window_before_ = window_;
+    threshold_before_ = threshold_;
     window_ = std::max(smallest_window, window_ - static_cast<std::size_t>(beta_ * static_cast<double>(window_)));
     threshold_ = window_;
   }
@@ -60,7 +61,7 @@ class Congestion {
     if (number < recovery_from_ || number >= recovery_until_ || losses_ == 0) return;
     if (--losses_ != 0) return;
     window_ = std::max(window_, window_before_);
-    threshold_ = std::max(threshold_, window_);
+    threshold_ = std::max(threshold_, threshold_before_);
   }
 
   /// Nothing at all came back for a long time (RFC 9002, 7.6).
@@ -90,9 +91,7 @@ class Congestion {
   void note(Duration rtt) noexcept {
     const double sample = static_cast<double>(rtt.count());
     base_rtt_ = base_rtt_ == 0 ? sample : std::min(base_rtt_, sample);
-    max_rtt_ = std::max(max_rtt_, sample);
     round_min_ = round_samples_ == 0 ? sample : std::min(round_min_, sample);
-    round_sum_ += sample;
     ++round_samples_;
   }
 
@@ -105,14 +104,16 @@ class Congestion {
       threshold_ = window_;
     }
     if (round_samples_ >= 8 || last_round_min_ == 0) last_round_min_ = round_min_;
-    adapt(round_sum_ / static_cast<double>(round_samples_) - base_rtt_, max_rtt_ - base_rtt_);
-    round_sum_ = 0;
+    max_rtt_ = std::max(max_rtt_, round_min_);
+    // What is less than an eighth of the way there and back may be the path's own unrest.
+    adapt(round_min_ - base_rtt_, std::max({max_rtt_ - base_rtt_, base_rtt_ / 8, 1e6}));
     round_samples_ = 0;
   }
 
-  // The two curves of the paper, for the average delay of the last round and the largest ever.
+  // The two curves of the paper, for the queueing delay of the last round and the largest ever. Delay is that of the
+  // round's quickest packet, which jitter changes least.
   void adapt(double delay, double most) noexcept {
-    if (window_ < 15 * max_datagram || most <= 0) {
+    if (window_ < 15 * max_datagram) {
       alpha_ = 1;
       beta_ = largest_beta;
       return;
@@ -138,10 +139,10 @@ class Congestion {
   std::uint64_t recovery_until_ = 0;
   std::uint64_t losses_ = 0;  // of the last recovery, without those that were not
   std::size_t window_before_ = 0;
+  std::size_t threshold_before_ = 0;
   std::uint64_t round_end_ = 0;
   std::uint64_t round_samples_ = 0;
   double round_min_ = 0;
-  double round_sum_ = 0;
   double last_round_min_ = 0;
   double base_rtt_ = 0;
   double max_rtt_ = 0;

@@ -309,7 +309,7 @@ class Connection {
     }
     if (sent_.in_flight() == 0 && std::max(heard_, asked_) + options_.keepalive <= now) probe_due_ = true;
     outgoing_.forget_found();
-    std::erase_if(copies_, [&](const Copy& copy) { return !outgoing_.needs(copy.item) || !window_allows(); });
+    std::erase_if(copies_, [&](const Copy& copy) { return !outgoing_.needs(copy.item) || (!copy.of_probe && !window_allows()); });
   }
 
   bool is_stuck(TimePoint now) noexcept {
@@ -380,7 +380,7 @@ class Connection {
     }
     const std::uint64_t fresh_count = std::min<std::uint64_t>(item_count_ - new_from, fresh.size());
     if (resent != 0 && is_thin()) {
-      for (std::uint64_t i = again_count_ - resent; i != again_count_; ++i) add_copies(again_[i % again_.size()], now);
+      for (std::uint64_t i = again_count_ - resent; i != again_count_; ++i) add_copies(again_[i % again_.size()], now, false);
     }
     repeat_recent(into, fresh_count != 0);
     for (std::uint64_t i = 0; i < fresh_count; ++i) recent_[recent_count_++ % recent_.size()] = fresh[i];
@@ -397,12 +397,12 @@ class Connection {
 
   // What is sent again goes out more than once where there is room to spare: the more often, the more the path loses,
   // so that all copies together are lost once in a hundred times at most. A little later each, since losses come together.
-  void add_copies(const Item& item, TimePoint now) {
+  void add_copies(const Item& item, TimePoint now, bool of_probe) {
     const double loss = std::max(loss_, 0.02);
     const int copies = loss * loss <= 0.01 ? 1 : 2;
     const auto pause = std::clamp<Duration>(rtt_.smoothed() / 16, std::chrono::milliseconds(1), std::chrono::milliseconds(5));
     for (int i = 1; i <= copies && copies_.size() < most_copies; ++i) {
-      copies_.push_back({now + i * pause, item});
+      copies_.push_back({now + i * pause, item, of_probe});
     }
   }
   TimePoint copies_due() const noexcept {
@@ -446,7 +446,7 @@ class Connection {
       if (!outgoing_.write_again(into, oldest[i])) continue;
       ++counters_.resent;
       add_item(oldest[i]);
-      add_copies(oldest[i], now_);
+      add_copies(oldest[i], now_, true);
     }
   }
 
@@ -481,6 +481,7 @@ class Connection {
   struct Copy {
     TimePoint due;
     Item item;
+    bool of_probe;  // goes out whatever the window says (RFC 9002, 6.2.4)
   };
   static constexpr std::size_t most_copies = 64;
 

@@ -195,6 +195,7 @@ class Endpoint {
   std::size_t answer_open(const Handshake& open, const Address& from, TimePoint now, MutableBytes reply) noexcept {
     Handshake answer;
     answer.tag = open.tag;
+    answer.turn = open.turn;
     if (open.version != wire_version) {
       answer.kind = Packet::refuse;
       answer.reason = static_cast<std::uint8_t>(Refusal::version);
@@ -208,6 +209,7 @@ class Endpoint {
   std::size_t answer_hello(const Handshake& hello, const Address& from, TimePoint now, MutableBytes reply) {
     Handshake answer;
     answer.tag = hello.tag;
+    answer.turn = hello.turn;
     // The tag comes from the cookie, so that a hello which comes again finds what the first has made.
     SipHash hash(key_);
     hash.add(hello.cookie.seal);

@@ -9,6 +9,7 @@
 #include <parley/platform/clock.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,7 @@ struct Handshake {
   std::uint32_t tag = 0;  // the client's
   Cookie cookie;
   Terms terms;  // of whoever sends it
+  std::uint8_t turn = 0;
   std::uint8_t reason = 0;
 
   static bool is_kind(std::uint8_t first) noexcept { return first >= 0x50 && first <= 0x54; }
@@ -32,6 +34,7 @@ struct Handshake {
     kind = from.get<Packet>();
     version = from.get<std::uint8_t>();
     tag = from.get<std::uint32_t>();
+    if (kind != Packet::refuse) turn = from.get<std::uint8_t>();
     if (!from.ok()) return false;
     if (kind == Packet::open) return datagram.size() >= max_datagram;
     if (kind == Packet::refuse) {
@@ -60,6 +63,7 @@ struct Handshake {
     into.put(kind);
     into.put(version);
     into.put(tag);
+    if (kind != Packet::refuse) into.put(turn);
     if (kind == Packet::open) into.fill(max_datagram);
     if (kind == Packet::refuse) into.put(reason);
     if (kind == Packet::cookie || kind == Packet::hello) {
@@ -97,19 +101,18 @@ class Opening {
   State state() const noexcept { return state_; }
   const Terms& own_terms() const noexcept { return own_; }
   const Terms& peer_terms() const noexcept { return peer_; }
-  /// Of the last question, where it was asked once.
+  /// From the question that was answered to its answer.
   std::optional<Duration> rtt() const noexcept { return rtt_; }
 
   void receive(const Handshake& packet, TimePoint now) noexcept {
     if (packet.tag != own_.tag || state_ == State::accepted) return;
+    rtt_ = static_cast<std::uint8_t>(turns_ - packet.turn) < asked_.size() ? std::optional(now - asked_[packet.turn % asked_.size()]) : std::nullopt;
     if (packet.kind == Packet::cookie && state_ == State::asking) {
       cookie_ = packet.cookie;
       next(State::sealed, now);
     } else if (packet.kind == Packet::accept && greeted_) {
-      const bool late = state_ != State::sealed;
       peer_ = packet.terms;
       next(State::accepted, now);
-      if (late) rtt_.reset();
     } else if (packet.kind == Packet::refuse && (state_ == State::asking || state_ == State::sealed)) {
       state_ = packet.reason == static_cast<std::uint8_t>(Refusal::version) ? State::unsupported : State::refused;
     }
@@ -125,8 +128,8 @@ class Opening {
     packet.cookie = cookie_;
     packet.terms = own_;
     greeted_ = greeted_ || state_ == State::sealed;
-    asked_ = now;
-    ++times_;
+    packet.turn = ++turns_;
+    asked_[turns_ % asked_.size()] = now;
     due_ = now + pause_;
     pause_ = std::min(pause_ + pause_ / 2, longest_pause);
     return packet.write(room);
@@ -141,10 +144,8 @@ class Opening {
   static constexpr Duration longest_sealed = std::chrono::seconds(8);
 
   void next(State state, TimePoint now) noexcept {
-    rtt_ = times_ == 1 ? std::optional<Duration>(now - asked_) : std::nullopt;
     state_ = state;
     sealed_at_ = due_ = now;
-    times_ = 0;
     pause_ = first_pause;
   }
 
@@ -154,10 +155,10 @@ class Opening {
   Cookie cookie_;
   std::optional<Duration> rtt_;
   TimePoint due_;
-  TimePoint asked_{};
+  std::array<TimePoint, 8> asked_{};  // of the last turns
   TimePoint sealed_at_{};
   Duration pause_ = first_pause;
-  unsigned times_ = 0;
+  std::uint8_t turns_ = 0;
   bool greeted_ = false;
 };
 

@@ -6,17 +6,19 @@
 // last byte is dropped whole, without an answer.
 //
 // Making a connection                                       bytes    from
-//   open    0x50 version u8, tag u32, zeros                 1200     client: its tag, chosen at random
-//   cookie  0x51 version u8, tag u32, time u32, seal u64      18     server, which keeps nothing: the client's tag
-//   hello   0x52 version u8, tag u32, time u32, seal u64,     30     client: the cookie, and its own terms
+//   open    0x50 version u8, tag u32, turn u8, zeros           1200   client: its tag, chosen at random, and a count
+//   cookie  0x51 version u8, tag u32, turn u8, time u32,         19   server, which keeps nothing: both from the open
+//           seal u64
+//   hello   0x52 version u8, tag u32, turn u8, time u32,         31   client: the cookie, and its own terms
+//           seal u64, first u32, window u32, largest u32
+//   accept  0x53 version u8, tag u32, turn u8, tag u32,          23   server: both from the hello, its own tag and terms
 //           first u32, window u32, largest u32
-//   accept  0x53 version u8, tag u32, tag u32,                22     server: the client's tag, its own, its terms
-//           first u32, window u32, largest u32
-//   refuse  0x54 version u8, tag u32, reason u8                7     server: the client's tag; 1 it speaks no other
-//                                                                    version than this, 2 it has no room
+//   refuse  0x54 version u8, tag u32, reason u8                     7   server: the client's tag; 1 it speaks no other
+//                                                                    version than its own, 2 it has no room
 // The server's answers are shorter than what they answer, and it keeps nothing before the hello brings back what was
 // sent to the address that it comes from. open and refuse keep their form in later versions. The client repeats open
-// and hello until it has an answer; a hello that comes again is answered with the same accept.
+// and hello, each time with the next turn, until it has an answer; a hello that comes again is answered with the same
+// accept. The client's first packet on the connection, a ping at least, tells the server that the accept has come.
 // The terms: `first` is the number of the first packet, and (mod 2^16) of the first message of each channel, and where
 // the count of credit begins; `window` is the credit at the beginning, `largest` the longest message that is taken.
 //
