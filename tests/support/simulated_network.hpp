@@ -42,7 +42,7 @@ struct Path {
   Duration jitter = 5ms;  // either way, evenly
   double loss = 0;
   double duplicate = 0;
-  double reorder = 0;        // held back by this much more
+  double reorder = 0;  // held back by this much more
   Duration held_back = 40ms;
 };
 
@@ -191,8 +191,9 @@ inline void World::carry(const Address& from, const Address& to, std::string dat
       ++dropped;
       return;
     }
-    line_free_ = std::max(line_free_, now_) +
-                 to_duration(std::chrono::duration<double>(static_cast<double>(datagram.size()) / bottleneck.bytes_per_second));
+    line_free_ =
+        std::max(line_free_, now_) +
+        to_duration(std::chrono::duration<double>(static_cast<double>(datagram.size()) / bottleneck.bytes_per_second));
     delay += line_free_ - now_;
   }
   deliver_later(delay, from, to, datagram);

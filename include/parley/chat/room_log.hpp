@@ -9,9 +9,9 @@
 // Threads: one at a time.
 
 #include <parley/chat/detail/byte_log.hpp>
-#include <parley/core/detail/ring.hpp>
 #include <parley/chat/message.hpp>
 #include <parley/chat/wire_format.hpp>
+#include <parley/core/detail/ring.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,8 @@
 
 // Bytes that are only appended to, and dropped from the front. A position counts all bytes ever appended.
 
-#include <parley/core/detail/ring.hpp>
 #include <parley/core/bytes.hpp>
+#include <parley/core/detail/ring.hpp>
 
 #include <cstdint>
 #include <cstring>

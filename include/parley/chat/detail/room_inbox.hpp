@@ -3,8 +3,8 @@
 
 // What other threads publish in a room, on its way to the room's loop.
 
-#include <parley/core/detail/ring.hpp>
 #include <parley/chat/message.hpp>
+#include <parley/core/detail/ring.hpp>
 #include <parley/core/operation.hpp>
 
 #include <mutex>

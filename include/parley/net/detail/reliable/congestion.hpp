@@ -35,7 +35,9 @@ class Congestion {
       if (in_slow_start()) {
         window_ += bytes;
       } else {
-        window_ += static_cast<std::size_t>(alpha_ * static_cast<double>(bytes) * max_datagram / static_cast<double>(window_)) + 1;
+        window_ += static_cast<std::size_t>(alpha_ * static_cast<double>(bytes) * max_datagram /
+                                            static_cast<double>(window_)) +
+                   1;
       }
       window_ = std::min(window_, largest_window);
     }
@@ -76,7 +78,8 @@ class Congestion {
     const double gain = in_slow_start() ? 2.0 : 1.25;
     const double interval =
         static_cast<double>(smoothed.count()) * static_cast<double>(bytes) / (gain * static_cast<double>(window_));
-    const Duration burst = Duration(static_cast<Duration::rep>(interval * burst_packets)) + std::chrono::milliseconds(1);
+    const Duration burst =
+        Duration(static_cast<Duration::rep>(interval * burst_packets)) + std::chrono::milliseconds(1);
     credit_time_ = std::max(credit_time_, now - burst) + Duration(static_cast<Duration::rep>(interval));
     next_departure_ = credit_time_;
   }

@@ -55,8 +55,12 @@ class Connection {
   const Terms& own_terms() const noexcept { return own_; }
   const Terms& peer_terms() const noexcept { return peer_; }
 
-  /// Says something at once, so that the peer knows that its answer has come.
-  void greet() noexcept { probe_due_ = true; }
+  /// Says something at once, so that the peer knows that its answer has come. Three times, since that may be lost, and
+  /// to know the round trip better before it matters.
+  void greet(TimePoint now) noexcept {
+    greetings_ = 3;
+    greeting_due_ = now;
+  }
   /// Something has come from the peer.
   bool confirmed() const noexcept { return counters_.datagrams_received != 0; }
   /// A measurement from making the connection.
@@ -112,8 +116,7 @@ class Connection {
     return counters_;
   }
   ReliableStatus status() const noexcept {
-    return {rtt_.smoothed(), rtt_.variation(),  congestion_.window(), sent_.bytes_in_flight(),
-            outgoing_.held(), loss_};
+    return {rtt_.smoothed(), rtt_.variation(), congestion_.window(), sent_.bytes_in_flight(), outgoing_.held(), loss_};
   }
   /// Bytes kept for the peer's messages, as they are charged.
   std::size_t incoming_held() const noexcept { return incoming_.held(); }
@@ -173,6 +176,7 @@ class Connection {
     if (over()) return TimePoint::max();
     TimePoint at = std::min({received_.due(), heard_ + options_.idle_timeout, loss_time_, probe_time(), stuck_check_});
     at = std::min(at, copies_due());
+    if (greetings_ != 0) at = std::min(at, greeting_due_);
     if (sent_.in_flight() == 0) at = std::min(at, std::max(heard_, asked_) + options_.keepalive);
     if (wants_to_send() && window_allows()) at = std::min(at, std::max(now_, congestion_.next_departure()));
     return at;
@@ -244,7 +248,8 @@ class Connection {
     std::size_t bytes = 0;
     bool sampled = false;
     for_each_acknowledged(frames, largest, sent_.next(), [&](std::uint64_t number) {
-      const auto settled = sent_.acknowledge(number, [&](const Item& item, bool was_lost) { acknowledge(item, was_lost); });
+      const auto settled =
+          sent_.acknowledge(number, [&](const Item& item, bool was_lost) { acknowledge(item, was_lost); });
       if (!settled.known) return;
       note_loss(false);
       if (settled.was_lost) {
@@ -308,8 +313,14 @@ class Connection {
       if (++probes_ == collapse_probes) congestion_.collapse();
     }
     if (sent_.in_flight() == 0 && std::max(heard_, asked_) + options_.keepalive <= now) probe_due_ = true;
+    if (greetings_ != 0 && greeting_due_ <= now) {
+      probe_due_ = true;
+      --greetings_;
+      greeting_due_ = now + std::chrono::milliseconds(10);
+    }
     outgoing_.forget_found();
-    std::erase_if(copies_, [&](const Copy& copy) { return !outgoing_.needs(copy.item) || (!copy.of_probe && !window_allows()); });
+    std::erase_if(
+        copies_, [&](const Copy& copy) { return !outgoing_.needs(copy.item) || (!copy.of_probe && !window_allows()); });
   }
 
   bool is_stuck(TimePoint now) noexcept {
@@ -380,7 +391,8 @@ class Connection {
     }
     const std::uint64_t fresh_count = std::min<std::uint64_t>(item_count_ - new_from, fresh.size());
     if (resent != 0 && is_thin()) {
-      for (std::uint64_t i = again_count_ - resent; i != again_count_; ++i) add_copies(again_[i % again_.size()], now, false);
+      for (std::uint64_t i = again_count_ - resent; i != again_count_; ++i)
+        add_copies(again_[i % again_.size()], now, false);
     }
     repeat_recent(into, fresh_count != 0);
     for (std::uint64_t i = 0; i < fresh_count; ++i) recent_[recent_count_++ % recent_.size()] = fresh[i];
@@ -397,10 +409,11 @@ class Connection {
 
   // What is sent again goes out more than once where there is room to spare: the more often, the more the path loses,
   // so that all copies together are lost once in a hundred times at most. A little later each, since losses come together.
+  // With next to nothing on the way there is nobody to tell of a second loss soon, and little to be saved.
   void add_copies(const Item& item, TimePoint now, bool of_probe) {
-    const double loss = std::max(loss_, 0.02);
-    const int copies = loss * loss <= 0.01 ? 1 : 2;
-    const auto pause = std::clamp<Duration>(rtt_.smoothed() / 16, std::chrono::milliseconds(1), std::chrono::milliseconds(5));
+    const int copies = loss_ * loss_ > 0.01 || sent_.in_flight() < few_in_flight ? 2 : 1;
+    const auto pause =
+        std::clamp<Duration>(rtt_.smoothed() / 16, std::chrono::milliseconds(1), std::chrono::milliseconds(5));
     for (int i = 1; i <= copies && copies_.size() < most_copies; ++i) {
       copies_.push_back({now + i * pause, item, of_probe});
     }
@@ -438,7 +451,8 @@ class Connection {
       const auto same = [&](const Item& other) {
         return other.message == item.message && other.fragment == item.fragment;
       };
-      if (std::none_of(oldest.begin(), oldest.begin() + static_cast<std::ptrdiff_t>(count), same)) oldest[count++] = item;
+      if (std::none_of(oldest.begin(), oldest.begin() + static_cast<std::ptrdiff_t>(count), same))
+        oldest[count++] = item;
       return count != oldest.size();
     });
     write_control(into);
@@ -484,6 +498,7 @@ class Connection {
     bool of_probe;  // goes out whatever the window says (RFC 9002, 6.2.4)
   };
   static constexpr std::size_t most_copies = 64;
+  static constexpr std::size_t few_in_flight = 3;
 
   ReliableOptions options_;
   Terms own_;
@@ -502,20 +517,22 @@ class Connection {
   std::uint64_t recent_count_ = 0;
   std::uint64_t item_count_ = 0;
   std::uint64_t departed_items_ = 0;
-  TimePoint heard_;   // anything that counts
-  TimePoint asked_;   // sent something that is to be acknowledged
-  TimePoint now_{};   // as of the last write()
+  TimePoint heard_;  // anything that counts
+  TimePoint asked_;  // sent something that is to be acknowledged
+  TimePoint now_{};  // as of the last write()
   TimePoint loss_time_ = TimePoint::max();
   TimePoint stuck_check_ = TimePoint::max();
   double loss_ = 0;
-  unsigned probes_ = 0;      // in a row, without an acknowledgement
+  unsigned probes_ = 0;  // in a row, without an acknowledgement
+  unsigned greetings_ = 0;
+  TimePoint greeting_due_{};
   bool probe_due_ = false;
   bool resend_ = false;  // with it, what is not acknowledged
   bool tell_credit_ = false;
   bool lost_ = false;
   bool abrupt_ = false;
-  std::uint8_t ending_ = 0;            // flags of the end frame that is wanted
-  std::uint8_t end_sent_ = 0;          // on the way or acknowledged
+  std::uint8_t ending_ = 0;    // flags of the end frame that is wanted
+  std::uint8_t end_sent_ = 0;  // on the way or acknowledged
   std::uint8_t end_acknowledged_ = 0;
   std::uint8_t peer_end_ = 0;
 };

@@ -41,9 +41,9 @@ class Peer : public ListLink, public TagTable<Peer>::Link, public DueHeap::Membe
   std::optional<Opening> opening;          // until it is accepted
   std::unique_ptr<Connection> connection;  // from then on
   void* user = nullptr;                    // whoever holds it; null: nobody, or not yet
-  Waiting waiting;  // its peer is set from the hello until it is accepted; it is in the list once something has come
-  TimePoint made{};
-  bool released = false;                   // nobody will ask for it again
+  Waiting waiting;   // its peer is set from the hello until it is accepted; it is in the list once something has come
+  TimePoint made{};  // when it was last told that it is accepted
+  bool released = false;  // nobody will ask for it again
 };
 
 /// Told of what happened to a connection while the endpoint was at work.
@@ -142,7 +142,8 @@ class Endpoint {
       touch(peer);
     }
     while (Peer* const peer = touched_.front()) {
-      const std::size_t size = peer->connection != nullptr ? peer->connection->write(room, now) : peer->opening->write(room, now);
+      const std::size_t size =
+          peer->connection != nullptr ? peer->connection->write(room, now) : peer->opening->write(room, now);
       if (size != 0) {
         to = peer->address;
         // To the end of the list, so that one that has much to say does not keep the others waiting.
@@ -184,8 +185,8 @@ class Endpoint {
     if (peer->opening->state() == Opening::State::accepted) {
       peer->connection =
           std::make_unique<Connection>(options_, peer->opening->own_terms(), peer->opening->peer_terms(), now);
-      if (const auto rtt = peer->opening->rtt()) peer->connection->sample_rtt(*rtt);
-      peer->connection->greet();
+      for (const Duration rtt : peer->opening->rtts()) peer->connection->sample_rtt(rtt);
+      peer->connection->greet(now);
     }
     touch(*peer);
     events_.changed(*peer);
@@ -215,10 +216,11 @@ class Endpoint {
     hash.add(hello.cookie.seal);
     hash.add(std::uint64_t{hello.tag} << 32 | hello.cookie.time);
     const auto tag = static_cast<std::uint32_t>(hash.finish());
-    if (const Peer* const known = table_.find(tag)) {
+    if (Peer* const known = table_.find(tag)) {
       const Connection* const connection = known->connection.get();
       if (connection == nullptr || known->address != from || connection->peer_terms().tag != hello.tag) return 0;
       if (connection->peer_terms().first != hello.terms.first) return 0;
+      known->made = now;
       answer.kind = Packet::accept;
       answer.terms = connection->own_terms();
       return answer.write(reply);
@@ -268,7 +270,8 @@ class Endpoint {
   void settle(Peer& peer, TimePoint now) {
     if (peer.connection == nullptr) return heap_.set(peer, peer.opening->due());
     const bool over = peer.connection->over();
-    if ((over && (peer.released || peer.waiting.peer != nullptr)) || unconfirmed_until(peer) <= now) return destroy(peer);
+    if ((over && (peer.released || peer.waiting.peer != nullptr)) || unconfirmed_until(peer) <= now)
+      return destroy(peer);
     if (over) events_.changed(peer);
     heap_.set(peer, std::min(peer.connection->due(), unconfirmed_until(peer)));
   }

@@ -13,7 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <span>
 
 namespace parley::inline PARLEY_ABI::detail::reliable {
 
@@ -101,17 +101,18 @@ class Opening {
   State state() const noexcept { return state_; }
   const Terms& own_terms() const noexcept { return own_; }
   const Terms& peer_terms() const noexcept { return peer_; }
-  /// From the question that was answered to its answer.
-  std::optional<Duration> rtt() const noexcept { return rtt_; }
+  /// From each question that was answered to its answer.
+  std::span<const Duration> rtts() const noexcept { return {rtts_.data(), rtt_count_}; }
 
   void receive(const Handshake& packet, TimePoint now) noexcept {
     if (packet.tag != own_.tag || state_ == State::accepted) return;
-    rtt_ = static_cast<std::uint8_t>(turns_ - packet.turn) < asked_.size() ? std::optional(now - asked_[packet.turn % asked_.size()]) : std::nullopt;
     if (packet.kind == Packet::cookie && state_ == State::asking) {
       cookie_ = packet.cookie;
+      measure(packet, now);
       next(State::sealed, now);
     } else if (packet.kind == Packet::accept && greeted_) {
       peer_ = packet.terms;
+      measure(packet, now);
       next(State::accepted, now);
     } else if (packet.kind == Packet::refuse && (state_ == State::asking || state_ == State::sealed)) {
       state_ = packet.reason == static_cast<std::uint8_t>(Refusal::version) ? State::unsupported : State::refused;
@@ -140,8 +141,13 @@ class Opening {
 
  private:
   static constexpr Duration first_pause = std::chrono::milliseconds(200);
-  static constexpr Duration longest_pause = std::chrono::seconds(2);
+  static constexpr Duration longest_pause = std::chrono::seconds(1);
   static constexpr Duration longest_sealed = std::chrono::seconds(8);
+
+  void measure(const Handshake& answer, TimePoint now) noexcept {
+    if (static_cast<std::uint8_t>(turns_ - answer.turn) >= asked_.size() || rtt_count_ == rtts_.size()) return;
+    rtts_[rtt_count_++] = now - asked_[answer.turn % asked_.size()];
+  }
 
   void next(State state, TimePoint now) noexcept {
     state_ = state;
@@ -153,7 +159,8 @@ class Opening {
   Terms own_;
   Terms peer_;
   Cookie cookie_;
-  std::optional<Duration> rtt_;
+  std::array<Duration, 2> rtts_{};
+  std::size_t rtt_count_ = 0;
   TimePoint due_;
   std::array<TimePoint, 8> asked_{};  // of the last turns
   TimePoint sealed_at_{};

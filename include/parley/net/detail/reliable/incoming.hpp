@@ -123,7 +123,10 @@ class Incoming {
     TimePoint progress{};
 
     Partial(std::size_t size, TimePoint now)
-        : bytes(size), has(std::max<std::size_t>((size + fragment_size - 1) / fragment_size, 1)), missing(has.size()), progress(now) {}
+        : bytes(size),
+          has(std::max<std::size_t>((size + fragment_size - 1) / fragment_size, 1)),
+          missing(has.size()),
+          progress(now) {}
 
     void add(const MessageFrame& frame, TimePoint now) noexcept {
       if (has[frame.fragment]) return;
@@ -193,8 +196,8 @@ class Incoming {
   bool take_latest(Channel& channel, const MessageFrame& frame, TimePoint now) {
     const std::uint64_t known = std::max(channel.newest, channel.latest != nullptr ? channel.partial_number : 0);
     const std::uint64_t number = complete(frame.sequence, known != 0 ? known : channel.slots.first());
-    if (number < channel.newest) return true;                                         // older, or came before
-    if (channel.latest != nullptr && number < channel.partial_number) return true;    // older than what comes
+    if (number < channel.newest) return true;                                       // older, or came before
+    if (channel.latest != nullptr && number < channel.partial_number) return true;  // older than what comes
     if (channel.latest == nullptr || number != channel.partial_number) {
       const std::size_t replaced = channel.latest != nullptr ? charge_of(channel.latest->bytes.size()) : 0;
       const std::size_t charge = charge_of(frame.size);

@@ -37,28 +37,28 @@ struct ReliableOptions {
 
 /// Since the connection was made.
 struct ReliableCounters {
-  std::uint64_t messages_sent = 0;       // taken to be sent
-  std::uint64_t messages_received = 0;   // whole
+  std::uint64_t messages_sent = 0;      // taken to be sent
+  std::uint64_t messages_received = 0;  // whole
   std::uint64_t datagrams_sent = 0;
   std::uint64_t datagrams_received = 0;  // that counted
   std::uint64_t bytes_sent = 0;          // in datagrams, without the headers of UDP and IP
   std::uint64_t bytes_received = 0;
-  std::uint64_t lost = 0;                // packets sent that count as lost
-  std::uint64_t not_lost = 0;            // of these, those that then arrived after all
-  std::uint64_t resent = 0;              // fragments sent again
-  std::uint64_t duplicates = 0;          // packets that came twice, or too late
-  std::uint64_t refused = 0;             // packets that were over a limit
+  std::uint64_t lost = 0;        // packets sent that count as lost
+  std::uint64_t not_lost = 0;    // of these, those that then arrived after all
+  std::uint64_t resent = 0;      // fragments sent again
+  std::uint64_t duplicates = 0;  // packets that came twice, or too late
+  std::uint64_t refused = 0;     // packets that were over a limit
   std::uint64_t malformed = 0;
 };
 
 /// As of now.
 struct ReliableStatus {
-  Duration rtt{};            // smoothed; before the first measurement a guess
+  Duration rtt{};  // smoothed; before the first measurement a guess
   Duration rtt_variation{};
-  std::size_t window = 0;    // congestion window, in bytes
+  std::size_t window = 0;  // congestion window, in bytes
   std::size_t in_flight = 0;
-  std::size_t unsent = 0;    // bytes held until they are acknowledged
-  double loss = 0;           // of the packets sent lately, the share that was lost
+  std::size_t unsent = 0;  // bytes held until they are acknowledged
+  double loss = 0;         // of the packets sent lately, the share that was lost
 };
 
 namespace detail::reliable {

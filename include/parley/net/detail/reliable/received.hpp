@@ -110,7 +110,8 @@ class ReceivedPackets {
   }
 
   // Words with news that the map does not show whole. What is left over stays for the next acknowledgement.
-  std::size_t collect_blocks(std::size_t map_bytes, std::size_t most, std::array<std::uint64_t, max_blocks>& bases) noexcept {
+  std::size_t collect_blocks(std::size_t map_bytes, std::size_t most,
+                             std::array<std::uint64_t, max_blocks>& bases) noexcept {
     const std::uint64_t shown_from = largest_ - 8 * map_bytes;
     std::size_t count = 0;
     if (oldest_news_ >= shown_from) news_ = 0;
@@ -120,8 +121,7 @@ class ReceivedPackets {
       if ((news_ & mark) == 0) continue;
       if (group * 64 < shown_from) {
         // Whether the map shows all that has come of it.
-        const std::uint64_t hidden =
-            shown_from - group * 64 >= 64 ? ~std::uint64_t{0} : bit(shown_from) - 1;
+        const std::uint64_t hidden = shown_from - group * 64 >= 64 ? ~std::uint64_t{0} : bit(shown_from) - 1;
         if ((words_[group % words] & hidden) != 0) {
           if (count == most) return count;
           bases[count++] = group * 64;

@@ -145,7 +145,8 @@ class Reader {
   Integer get() noexcept {
     if (rest_.size() < sizeof(Integer)) return fail<Integer>();
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(Integer); ++i) value = value << 8 | std::to_integer<std::uint64_t>(rest_.data()[i]);
+    for (std::size_t i = 0; i < sizeof(Integer); ++i)
+      value = value << 8 | std::to_integer<std::uint64_t>(rest_.data()[i]);
     rest_ = rest_.after(sizeof(Integer));
     return static_cast<Integer>(value);
   }
