@@ -125,6 +125,7 @@ TEST_CASE("a cookie that was used, that is old, or that somebody else brings mak
   REQUIRE(pair.far != nullptr);
   REQUIRE(!hello.empty());
   world.filter = nullptr;
+  world.run_for(1s);
 
   // While the connection stands, the same hello has the same answer.
   const auto replies = pair.server.bytes_out;
@@ -195,6 +196,7 @@ TEST_CASE("what looks like packets of a connection, from elsewhere or with a wro
   World world(6);
   Pair pair(world);
   REQUIRE(pair.far != nullptr);
+  world.run_for(1s);
   std::string packet;
   world.filter = [&](const Host&, const Address&, const std::string& bytes) {
     packet = bytes;

@@ -83,8 +83,9 @@ class Connection {
     return {};
   }
   bool has_message() const noexcept { return incoming_.has_message(); }
-  std::size_t next_size() noexcept { return incoming_.next_size(); }
+  bool has_message(std::uint8_t channel) const noexcept { return incoming_.has_message(channel); }
   ReceivedMessage pop() { return incoming_.pop(); }
+  ReceivedMessage pop(std::uint8_t channel) { return incoming_.pop(channel); }
 
   /// Nothing more will be sent: tells the peer as soon as the rest has been acknowledged.
   void end_sending() noexcept { ending_ |= end_of_messages; }

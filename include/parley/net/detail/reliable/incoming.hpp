@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -73,21 +74,20 @@ class Incoming {
     return kind_of(frame.channel) == Kind::latest ? take_latest(channel, frame, now) : take_each(channel, frame, now);
   }
 
-  bool has_message() const noexcept { return !ready_.empty(); }
-  std::size_t next_size() noexcept { return ready_.front().bytes.size(); }
+  bool has_message() const noexcept { return waiting_ != 0; }
+  bool has_message(std::uint8_t channel) const noexcept { return (waiting_ >> index_of(channel) & 1) != 0; }
+  /// The one that has waited longest, of all channels or of this one. There is one.
   ReceivedMessage pop() {
-    ReceivedMessage message = std::move(ready_.front());
-    ready_.pop_front();
-    const std::size_t charge = charge_of(message.bytes.size());
-    if (kind_of(message.channel) == Kind::latest) {
-      latest_held_ -= charge;
-      channels_[index_of(message.channel)].ready = no_number;
-    } else {
-      held_ -= charge;
-      released_ += charge;
+    std::size_t oldest = no_channel;
+    for (std::uint64_t rest = waiting_; rest != 0; rest &= rest - 1) {
+      const auto index = static_cast<std::size_t>(std::countr_zero(rest));
+      if (oldest == no_channel || channels_[index].ready.front().turn < channels_[oldest].ready.front().turn) {
+        oldest = index;
+      }
     }
-    return message;
+    return pop_from(oldest);
   }
+  ReceivedMessage pop(std::uint8_t channel) { return pop_from(index_of(channel)); }
 
   /// Bytes that are kept, as they are charged.
   std::size_t held() const noexcept { return held_ + latest_held_; }
@@ -114,7 +114,7 @@ class Incoming {
   }
 
  private:
-  static constexpr std::uint64_t no_number = UINT64_MAX;
+  static constexpr std::size_t no_channel = SIZE_MAX;
 
   struct Partial {
     std::vector<std::byte> bytes;
@@ -142,6 +142,10 @@ class Incoming {
     std::unique_ptr<Partial> partial;
     bool done = false;  // delivered, in a channel without order
   };
+  struct Ready {
+    std::uint64_t turn = 0;
+    std::vector<std::byte> bytes;
+  };
   struct Channel {
     // Ordered and unordered: from the first message that is not delivered on.
     Ring<Slot> slots;
@@ -149,8 +153,25 @@ class Incoming {
     std::unique_ptr<Partial> latest;
     std::uint64_t newest = 0;          // that was delivered, plus 1; 0: none
     std::uint64_t partial_number = 0;  // of `latest`
-    std::uint64_t ready = no_number;   // the place of the one that waits, in ready_
+    // All: whole messages that the program has not taken.
+    Ring<Ready> ready;
   };
+
+  ReceivedMessage pop_from(std::size_t index) {
+    Channel& channel = channels_[index];
+    const Kind kind = static_cast<Kind>(index / channels_of_a_kind);
+    ReceivedMessage message{channel_byte(kind, index), std::move(channel.ready.front().bytes)};
+    channel.ready.pop_front();
+    if (channel.ready.empty()) waiting_ &= ~(std::uint64_t{1} << index);
+    const std::size_t charge = charge_of(message.bytes.size());
+    if (kind == Kind::latest) {
+      latest_held_ -= charge;
+    } else {
+      held_ -= charge;
+      released_ += charge;
+    }
+    return message;
+  }
 
   bool take_each(Channel& channel, const MessageFrame& frame, TimePoint now) {
     const std::uint64_t number = complete(frame.sequence, channel.slots.first());
@@ -189,8 +210,9 @@ class Incoming {
   }
 
   void deliver(std::uint8_t channel_byte, std::vector<std::byte> bytes) {
-    ready_.push_back({channel_byte, std::move(bytes)});
-    ++received_;
+    const std::size_t index = index_of(channel_byte);
+    channels_[index].ready.push_back({received_++, std::move(bytes)});
+    waiting_ |= std::uint64_t{1} << index;
   }
 
   bool take_latest(Channel& channel, const MessageFrame& frame, TimePoint now) {
@@ -212,20 +234,19 @@ class Incoming {
     channel.newest = number + 1;
     std::vector<std::byte> bytes = std::move(channel.latest->bytes);
     channel.latest.reset();
-    if (channel.ready != no_number) {
-      ReceivedMessage& waiting = ready_[channel.ready];
-      latest_held_ -= charge_of(waiting.bytes.size());
-      waiting.bytes = std::move(bytes);
-      ++received_;
-    } else {
-      channel.ready = ready_.next();
+    if (channel.ready.empty()) {
       deliver(frame.channel, std::move(bytes));
+    } else {
+      std::vector<std::byte>& waiting = channel.ready.front().bytes;
+      latest_held_ -= charge_of(waiting.size());
+      waiting = std::move(bytes);
+      ++received_;
     }
     return true;
   }
 
   std::array<Channel, kinds * channels_of_a_kind> channels_;
-  Ring<ReceivedMessage> ready_;
+  std::uint64_t waiting_ = 0;  // a bit for each channel that has something for the program
   std::size_t window_;
   std::size_t max_message_;
   std::size_t held_ = 0;
