@@ -37,7 +37,9 @@ class Display {
   /// False: "cannot listen on 127.0.0.1:80: Permission denied" was told, or, after Ctrl-C, nothing.
   bool cannot(std::string_view attempt, std::error_code why) {
     const bool shows_nothing = why == parley::Error::cancelled && screen_.edits();  // of the Ctrl-C
-    if (!shows_nothing) status_ = common::give_up("cannot " + std::string(attempt), why);
+    if (shows_nothing) return false;
+    const int status = common::give_up("cannot " + std::string(attempt), why);
+    if (status_ == 0) status_ = status;  // the first failure is why the rest was stopped
     return false;
   }
   bool refuse_usage(std::string_view command, std::string_view problem) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // tcp_chat client: in a pipe, and at a terminal.
 
-#include <unistd.h>
-
 #include <csignal>
 #include <optional>
 #include <string>
@@ -20,15 +18,6 @@ std::vector<std::string> client(std::uint16_t port, const std::vector<std::strin
   std::vector<std::string> words{"client", "127.0.0.1", std::to_string(port)};
   words.insert(words.end(), options.begin(), options.end());
   return command("tcp_chat", words);
-}
-
-// The program in place of this process.
-int become(const std::vector<std::string>& words) {
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  ::execv(arguments[0], arguments.data());
-  return 127;
 }
 
 struct Person : Process {

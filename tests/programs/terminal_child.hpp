@@ -24,6 +24,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace programs {
 
@@ -33,6 +34,15 @@ inline bool same_modes(const ::termios& one, const ::termios& other) {
     if (one.c_cc[i] != other.c_cc[i]) return false;
   return one.c_iflag == other.c_iflag && one.c_oflag == other.c_oflag && one.c_cflag == other.c_cflag &&
          one.c_lflag == other.c_lflag;
+}
+
+/// The program in place of this process: what a TerminalChild can run.
+inline int become(const std::vector<std::string>& words) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
+  return 127;
 }
 
 class TerminalChild {
