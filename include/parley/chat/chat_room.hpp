@@ -111,7 +111,7 @@ class ChatRoom {
       if (!member.ended()) visit(member.id, std::string_view(member.name));
     });
   }
-  std::size_t size() const noexcept { return core_.counters().members; }
+  std::size_t size() const noexcept { return core_.present(); }
   /// Calls visit(const Message&) for the newest texts that were said to all, at most so many, the oldest first.
   template <class Visit>
   void for_each_recent(std::size_t most, Visit visit) const {
@@ -144,6 +144,7 @@ class ChatRoom {
 
  private:
   friend class Member;
+  friend class RoomHome;
 
   // Error{}: none.
   Error refusal(std::string_view name) const noexcept {
@@ -211,16 +212,5 @@ class ChatRoom::CloseSteps {
 };
 
 inline auto ChatRoom::close() noexcept { return detail::StepOperation<CloseSteps>(nullptr, core_); }
-
-template <ByteStream Stream>
-Result<> Member::attach(Stream& stream, const ResumePoint& after) {
-  if (!present()) return Error::closed;
-  if (!detail::may_send_on(stream.descriptor())) return Error::busy;
-  detail::RoomCore& room = *state_->room;
-  const std::uint64_t cursor = room.after(after);
-  if (cursor == 0) return Error::not_found;
-  room.attach(*state_, detail::AnyStream(stream), cursor);
-  return {};
-}
 
 }  // namespace parley::inline PARLEY_ABI

@@ -48,6 +48,10 @@ class Speech {
   /// When the member may say something again.
   TimePoint next_time() const noexcept { return TimePoint(Duration(due())); }
   RoomCore* room() const noexcept { return member_ == nullptr ? nullptr : member_->room; }
+  /// Counts one more thing that was said.
+  void pay(std::int64_t now) const noexcept {
+    if (room()->options().rate != 0) member_->rate_time = std::max(member_->rate_time, now) + interval();
+  }
 
  private:
   std::error_code refusal(const Driver& driver) const noexcept {
@@ -79,9 +83,6 @@ class Speech {
     const RoomOptions& options = room()->options();
     if (options.rate == 0) return INT64_MIN;
     return member_->rate_time - interval() * (options.burst < 1 ? 0 : options.burst - 1);
-  }
-  void pay(std::int64_t now) const noexcept {
-    if (room()->options().rate != 0) member_->rate_time = std::max(member_->rate_time, now) + interval();
   }
 
   MemberState* member_;
@@ -176,6 +177,53 @@ class LeaveSteps {
   bool waits_ = false;
 };
 
+// What a member does at once, here or asked for by another loop.
+
+inline bool is_present(const MemberState* member) noexcept {
+  return member != nullptr && member->room != nullptr && !member->ended();
+}
+
+inline Result<> tell(MemberState* member, std::string_view text, MessageKind kind) noexcept {
+  if (!is_present(member)) return Error::closed;
+  Message message;
+  message.kind = kind;
+  message.recipient = member->id;
+  message.text = text;
+  return member->room->append_now(message, member->log);
+}
+
+inline Result<> announce(MemberState* member, std::string_view text) noexcept {
+  if (!is_present(member)) return Error::closed;
+  Message message;
+  message.kind = MessageKind::notice;
+  message.sender = member->id;
+  message.name = member->name;
+  message.text = text;
+  return member->room->append_now(message);
+}
+
+inline Result<> rename(MemberState* member, std::string_view name) noexcept {
+  if (!is_present(member)) return Error::closed;
+  RoomCore& room = *member->room;
+  if (name.size() > room.options().max_name) return Error::too_long;
+  const MemberState* other = room.members().find(name);
+  if (other == member) return {};
+  if (other != nullptr && room.options().unique_names) return Error::busy;
+  std::string copy;
+  if (!without_bad_alloc([&] { copy = name; })) return std::make_error_code(std::errc::not_enough_memory);
+  room.members().rename(*member, [&] { member->name.swap(copy); });
+  return {};
+}
+
+inline Result<> attach(MemberState* member, AnyStream stream, const ResumePoint& after) noexcept {
+  if (!is_present(member)) return Error::closed;
+  if (!may_send_on(stream.descriptor())) return Error::busy;
+  const std::uint64_t cursor = member->room->after(after);
+  if (cursor == 0) return Error::not_found;
+  member->room->attach(*member, stream, cursor);
+  return {};
+}
+
 }  // namespace detail
 
 /// Made by ChatRoom::join(). Moves; while it exists the stream must stay where it is, and nothing else may send on it
@@ -224,23 +272,10 @@ class Member {
   /// the member has ended or the room closes; too_long; queue_full while the room has more than half of max_lag to send;
   /// std::errc::not_enough_memory.
   Result<> tell(std::string_view text, MessageKind kind = MessageKind::notice) {
-    if (!present()) return Error::closed;
-    Message message;
-    message.kind = kind;
-    message.recipient = state_->id;
-    message.text = text;
-    return state_->room->append_now(message, state_->log);
+    return detail::tell(state_.get(), text, kind);
   }
   /// Has the room say something about this member to all others; in a room that echoes, to all. Errors: as tell().
-  Result<> announce(std::string_view text) {
-    if (!present()) return Error::closed;
-    Message message;
-    message.kind = MessageKind::notice;
-    message.sender = state_->id;
-    message.name = state_->name;
-    message.text = text;
-    return state_->room->append_now(message);
-  }
+  Result<> announce(std::string_view text) { return detail::announce(state_.get(), text); }
 
   /// Completes when the stream has taken all that was said before, and the member has left: Result<>. Nothing said later
   /// is sent to it. Use within() to bound it.
@@ -257,22 +292,13 @@ class Member {
   /// has said itself since then is sent too. Errors: Error::closed; busy when somebody else sends on the stream;
   /// not_found when the log does not reach back so far or is another room's: then nothing has changed.
   template <ByteStream Stream>
-  Result<> attach(Stream& stream, const ResumePoint& after);
+  Result<> attach(Stream& stream, const ResumePoint& after) {
+    return detail::attach(state_.get(), detail::AnyStream(stream), after);
+  }
 
   /// Errors: Error::closed; busy when the room has unique names and somebody has this one; too_long;
   /// std::errc::not_enough_memory.
-  Result<> rename(std::string_view name) {
-    if (!present()) return Error::closed;
-    detail::RoomCore& room = *state_->room;
-    if (name.size() > room.options().max_name) return Error::too_long;
-    const detail::MemberState* other = room.members().find(name);
-    if (other == state_.get()) return {};
-    if (other != nullptr && room.options().unique_names) return Error::busy;
-    std::string copy;
-    if (!detail::without_bad_alloc([&] { copy = name; })) return std::make_error_code(std::errc::not_enough_memory);
-    room.members().rename(*state_, [&] { state_->name.swap(copy); });
-    return {};
-  }
+  Result<> rename(std::string_view name) { return detail::rename(state_.get(), name); }
 
   explicit operator bool() const noexcept { return static_cast<bool>(state_); }
   MemberId id() const noexcept { return state_ ? state_->id : no_member; }
@@ -286,7 +312,7 @@ class Member {
   friend class ChatRoom;
   explicit Member(std::unique_ptr<detail::MemberState> state) noexcept : state_(state.release()) {}
 
-  bool present() const noexcept { return state_ && state_->room != nullptr && !state_->ended(); }
+  bool present() const noexcept { return detail::is_present(state_.get()); }
   void leave_now() noexcept {
     if (state_ && state_->room != nullptr) state_->room->remove(*state_);
     state_ = {};

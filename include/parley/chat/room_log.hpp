@@ -54,6 +54,9 @@ class RoomLog {
   std::uint64_t first() const noexcept { return records_.first(); }
   std::uint64_t next() const noexcept { return records_.next(); }
 
+  /// The next record has this number. Only for a log that holds nothing and is in no format yet.
+  void begin_at(std::uint64_t sequence) noexcept { records_ = detail::Ring<Record>(sequence); }
+
   /// Gives the message its sequence number, which it returns. A direct one is kept only in `only`, its reader's format.
   /// std::bad_alloc, and nothing has changed, where memory has run out.
   std::uint64_t append(const Message& message, const Encoded* only = nullptr) {

@@ -61,7 +61,8 @@ class MemberState : public ListLink {
   EndReason reason = EndReason::none;
   bool resumed : 1 = false;  // what it said itself before joined_at is sent to it, and notices too
   bool stays_when_broken : 1 = false;
-  std::uint16_t users = 0;  // see MemberRef
+  bool elsewhere : 1 = false;  // another loop sends to it; its cursor is there
+  std::uint16_t users = 0;     // see MemberRef
 };
 
 /// Counts who needs a member's state: its Member, and what that has in flight. On the room's loop.

@@ -11,6 +11,7 @@
 
 #include <parley/chat/detail/batch.hpp>
 #include <parley/chat/detail/delivery.hpp>
+#include <parley/chat/detail/elsewhere.hpp>
 #include <parley/chat/detail/limits.hpp>
 #include <parley/chat/detail/member_state.hpp>
 #include <parley/chat/detail/member_table.hpp>
@@ -24,6 +25,7 @@
 #include <parley/platform/random.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -38,13 +40,19 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   }
   RoomCore(const RoomCore&) = delete;
   RoomCore& operator=(const RoomCore&) = delete;
+  /// For a copy of another room's log.
+  RoomCore(const RoomOptions& options, std::uint64_t epoch)
+      : options_(options), log_(retained_bytes(options)), epoch_(epoch) {}
   ~RoomCore() {
+    assert(elsewhere_ == nullptr);  // destroy the RoomHome first
     end_all();
     table_.for_each([](MemberState& member) { member.room = nullptr; });
   }
 
   const RoomOptions& options() const noexcept { return options_; }
   const RoomLog& log() const noexcept { return log_; }
+  /// The first record, which is to come, has this number. Only while there are no members.
+  void begin_log_at(std::uint64_t sequence) noexcept { log_.begin_at(sequence); }
   MemberTable& members() noexcept { return table_; }
   const MemberTable& members() const noexcept { return table_; }
   EventLoop* loop() const noexcept { return loop_; }
@@ -60,7 +68,23 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   RoomCounters counters() const noexcept {
     RoomCounters counters = counters_;
     counters.members = present_;
+    if (elsewhere_ != nullptr) elsewhere_->add_to(counters);
     return counters;
+  }
+  std::size_t present() const noexcept { return present_; }
+
+  /// While it is set the room belongs to this loop, members or not. Null: no more.
+  void set_elsewhere(Elsewhere* elsewhere) noexcept {
+    elsewhere_ = elsewhere;
+    belong_nowhere_if_empty();
+  }
+  /// Other loops have sent more, or have fewer members.
+  void went_on_elsewhere() noexcept {
+    if (!budget_spent()) {
+      if (reader_ != nullptr && reader_->has_more()) reader_->drain();
+      wake_speakers();
+    }
+    wake_closer();
   }
 
   /// Tells this room's log from any other's.
@@ -77,7 +101,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     if (reader_ == nullptr) reader_ = std::make_unique<RoomInbox::Reader>(inbox_, &RoomCore::take_published, this);
   }
   void belong_nowhere_if_empty() noexcept {
-    if (table_.size() != 0) return;
+    if (table_.size() != 0 || elsewhere_ != nullptr) return;
     unlink();
     reader_.reset();
     loop_ = nullptr;
@@ -146,6 +170,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     deliveries_.give_back(std::exchange(member.delivery, nullptr));
     lend(member, false);
     if (reason != EndReason::left && member.stream) member.stream.shut_down();
+    if (elsewhere_ != nullptr) elsewhere_->ended(member);
     wake_if(std::exchange(member.leaver, nullptr));
     wake_speakers();
     wake_closer();
@@ -156,6 +181,10 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     message.time_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
             .count();
+    return append_as_said(message, only);
+  }
+  /// The same with the time that the message has.
+  std::uint64_t append_as_said(const Message& message, const RoomLog::Encoded* only = nullptr) {
     const std::uint64_t sequence = log_.append(message, only);
     unflushed_ += RoomLog::record_overhead + message.name.size() + message.text.size();
     ++counters_.messages;
@@ -172,7 +201,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   }
 
   /// So much has been said in this turn that members might fall behind because of it, not because they are slow.
-  bool budget_spent() const noexcept { return unflushed_ >= max_lag() / 4; }
+  bool budget_spent() const noexcept { return unsent() >= max_lag() / 4; }
   /// Has the operation woken when there is budget again, or the room or a member ends. May throw std::bad_alloc.
   void wait_for_budget(Operation& operation) {
     if (std::find(speakers_.begin(), speakers_.end(), &operation) == speakers_.end()) speakers_.push_back(&operation);
@@ -190,11 +219,17 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     place(member);
   }
   bool all_caught_up() noexcept {
-    return behind_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more());
+    return behind_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more()) &&
+           (elsewhere_ == nullptr || elsewhere_->caught_up());
   }
   /// Has the operation woken when all are caught up.
   void set_closer(Operation* operation) noexcept { closer_ = operation; }
   Operation* closer() const noexcept { return closer_; }
+
+  /// Nobody else may send on its stream.
+  static void lend(MemberState& member, bool lent) noexcept {
+    if (Descriptor* descriptor = member.stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
+  }
 
   std::size_t lag(const MemberState& member) const noexcept {
     return log_.retained(std::max(member.cursor, log_.first()));
@@ -206,6 +241,9 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
 
   std::size_t max_lag() const noexcept { return detail::max_lag(options_); }
   std::uint64_t goal(const MemberState& member) const noexcept { return std::min(log_.next(), member.goal); }
+  std::size_t unsent() const noexcept {
+    return elsewhere_ == nullptr ? unflushed_ : std::max(unflushed_, elsewhere_->unsent());
+  }
 
   // Sends what there is for the member.
   Step deliver(MemberState& member, Operation& operation) noexcept override {
@@ -229,13 +267,8 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     return Step::done;
   }
 
-  // Nobody else may send on its stream.
-  static void lend(MemberState& member, bool lent) noexcept {
-    if (Descriptor* descriptor = member.stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
-  }
-
   Result<> append_within_budget(const Message& message, const RoomLog::Encoded* only = nullptr) noexcept {
-    if (unflushed_ >= max_lag() / 2) return Error::queue_full;
+    if (unsent() >= max_lag() / 2) return Error::queue_full;
     if (without_bad_alloc([&] { append(message, only); })) return {};
     return std::make_error_code(std::errc::not_enough_memory);
   }
@@ -252,6 +285,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   }
 
   void place(MemberState& member) noexcept {
+    if (member.elsewhere) return;
     if (is_caught_up(member)) {
       caught_up_.push_back(member);
       wake_if(std::exchange(member.leaver, nullptr));
@@ -266,9 +300,11 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   }
 
   void turn_ended() noexcept override {
+    if (elsewhere_ != nullptr) elsewhere_->hand_over();
     flush();
     apply_policy();
-    if (behind_.empty()) {
+    const bool sent = behind_.empty();
+    if (sent) {
       unflushed_ = 0;
       if (reader_ != nullptr && reader_->has_more()) reader_->drain();
       wake_speakers();
@@ -276,6 +312,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     } else {
       flush_soon();
     }
+    if (elsewhere_ != nullptr) elsewhere_->flushed(sent);
   }
 
   // Each member that is behind now, once.
@@ -373,6 +410,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   }
   void wake_closer() noexcept {
     if (closer_ != nullptr && all_caught_up()) wake(*closer_);
+    if (elsewhere_ != nullptr) elsewhere_->went_on();
   }
 
   const RoomOptions options_;
@@ -384,6 +422,7 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
   std::vector<Operation*> speakers_;
   DeliveryPool deliveries_;
   Operation* closer_ = nullptr;
+  Elsewhere* elsewhere_ = nullptr;  // none: the room has this loop alone
   EventLoop* loop_ = nullptr;
   RoomInbox inbox_;
   std::unique_ptr<RoomInbox::Reader> reader_;  // while the room belongs to a loop
