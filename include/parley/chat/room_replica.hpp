@@ -5,7 +5,7 @@
 //
 //   Task<Result<>> serve_there(RoomDoor door) {
 //     RoomReplica room(door);
-//     co_return co_await room.serve(TcpListener::bind(address, {.reuse_port = true}).value());   // chat/serve.hpp
+//     co_return co_await room.serve(TcpListener::bind(address, {.reuse_port = true}).value());  // chat/serve_replica.hpp
 //   }
 //
 // or with sessions of one's own, which differ from those on the home's loop in that join() and all that a member does
@@ -124,8 +124,8 @@ class RoomReplica {
     return detail::StepOperation<JoinSteps>(nullptr, copy_, detail::AnyStream(stream), name, options);
   }
 
-  /// Accepts connections, and has all who connect chat, until it is stopped or the home is gone. See chat/serve.hpp,
-  /// which must be included.
+  /// Accepts connections, and has all who connect chat, until it is stopped; once the home is gone or closing, they are
+  /// told so. See chat/serve_replica.hpp, which must be included.
   template <class Listener>
   Task<Result<>> serve(Listener listener, ServeOptions options);
   template <class Listener>

@@ -20,9 +20,12 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace parley::inline PARLEY_ABI {
+
+class RemoteMember;
 
 struct ServeOptions {
   /// Sent to whoever connects, as a notice. Borrowed.
@@ -40,19 +43,24 @@ struct ServeOptions {
 namespace detail {
 
 /// One person's stay. A template so that only those who serve pay for compiling its coroutines.
-template <class Stream>
+template <class Room, class Stream>
 class ChatSession {
+  // Where the room is on another loop, it is asked; here, it answers at once.
+  static constexpr bool is_home = std::is_same_v<Room, ChatRoom>;
+  using Place = std::conditional_t<is_home, Member, RemoteMember>;
+
  public:
-  static Task<> run(ChatRoom& room, Stream peer, ServeOptions options) {
+  static Task<> run(Room& room, Stream peer, ServeOptions options) {
     LineReader lines{peer, {.max_line = room.options().max_message}};
     auto admitted = co_await as_operation(admit(room, peer, lines, options)).within(options.name_timeout);
     if (!admitted) co_return;
-    Member member = std::move(*admitted);
-    static_cast<void>(member.announce(joined(member, " joined")));
+    Place member = std::move(*admitted);
+    co_await announce(member, " joined");
     while (auto line = co_await lines.next().within(options.idle_timeout)) {
       if (!line->empty() && !co_await member.say(*line)) break;
     }
-    static_cast<void>(member.announce(joined(member, " left")));
+    co_await announce(member, " left");
+    if constexpr (!is_home) static_cast<void>(co_await member.leave().stop({}).within(options.close_timeout));
   }
 
   static Task<> refuse(Stream peer) {
@@ -63,7 +71,7 @@ class ChatSession {
   static constexpr int most_attempts = 10;
 
   // A name that is refused may be tried again.
-  static Task<Result<Member>> admit(ChatRoom& room, Stream& peer, LineReader<Stream>& lines, ServeOptions options) {
+  static Task<Result<Place>> admit(Room& room, Stream& peer, LineReader<Stream>& lines, ServeOptions options) {
     std::string answer = "* " + make_printable(options.greeting);
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       const auto told = co_await send_line(peer, answer);
@@ -71,7 +79,12 @@ class ChatSession {
       const auto line = co_await lines.next();
       if (!line) co_return line.error();
       const std::string name = trimmed(make_printable(*line));
-      auto member = name.empty() ? Result<Member>(Error::malformed) : room.join(peer, name);
+      Result<Place> member = Error::malformed;
+      if constexpr (is_home) {
+        if (!name.empty()) member = room.join(peer, name);
+      } else {
+        if (!name.empty()) member = co_await room.join(peer, name);
+      }
       if (member) co_return member;
       answer = "! " + reason(member.error());
     }
@@ -91,8 +104,33 @@ class ChatSession {
     return text;
   }
 
-  static std::string joined(const Member& member, const char* what) { return std::string(member.name()) + what; }
+  // Said to the end, whoever stops the session meanwhile, but not for ever.
+  static Task<> announce(Place& member, const char* what) {
+    const std::string text = std::string(member.name()) + what;
+    if constexpr (is_home) {
+      static_cast<void>(member.announce(text));
+    } else {
+      static_cast<void>(co_await member.announce(text).stop({}).within(std::chrono::seconds(1)));
+    }
+    co_return;
+  }
 };
+
+/// Accepts until that fails, or is stopped, which is the result.
+template <class Room, class Listener>
+Task<std::error_code> serve_sessions(Room& room, Listener& listener, Scope& sessions, ServeOptions options) {
+  using Session = ChatSession<Room, Socket>;
+  Result<Socket> peer;
+  while ((peer = co_await listener.accept())) {
+    if (sessions.size() < options.max_connections) {
+      sessions.spawn(Session::run(room, std::move(*peer), options));
+    } else {
+      co_await Session::refuse(std::move(*peer));
+    }
+  }
+  listener.close();
+  co_return peer.error();
+}
 
 }  // namespace detail
 
@@ -101,21 +139,12 @@ class ChatSession {
 /// Overflow:   over max_connections, connections are told so and closed.
 template <class Listener>
 Task<Result<>> ChatRoom::serve(Listener listener, ServeOptions options) {
-  using Session = detail::ChatSession<Socket>;
   Scope sessions;
-  Result<Socket> peer;
-  while ((peer = co_await listener.accept())) {
-    if (sessions.size() < options.max_connections) {
-      sessions.spawn(Session::run(*this, std::move(*peer), options));
-    } else {
-      co_await Session::refuse(std::move(*peer));
-    }
-  }
-  listener.close();
+  const std::error_code error = co_await detail::serve_sessions(*this, listener, sessions, options);
   static_cast<void>(publish("The server is stopping."));
   static_cast<void>(co_await close().stop({}).within(options.close_timeout));
   static_cast<void>(co_await sessions.cancel_and_join());
-  co_return peer.error() == Error::cancelled ? Result<>() : peer.error();
+  co_return error == Error::cancelled ? Result<>() : error;
 }
 
 template <class Listener>

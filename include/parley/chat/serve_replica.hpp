@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// RoomReplica::serve(): a chat on several loops. The home serves as chat/serve.hpp says, each other loop its part:
+//
+//   Task<Result<>> serve_there(RoomDoor door, TcpListener listener) {      // all listeners on one port, with reuse_port
+//     RoomReplica room(door);
+//     co_return co_await room.serve(std::move(listener));
+//   }
+
+#include <parley/chat/room_replica.hpp>
+#include <parley/chat/serve.hpp>
+
+#include <utility>
+
+namespace parley::inline PARLEY_ABI {
+
+/// Completes as ChatRoom::serve() does: Result<>.
+/// Cancelling: each member leaves, within close_timeout. Stop the home first, so that all are told, and get it.
+/// Overflow:   over max_connections on this loop, connections are told so and closed.
+template <class Listener>
+Task<Result<>> RoomReplica::serve(Listener listener, ServeOptions options) {
+  Scope sessions;
+  const std::error_code error = co_await detail::serve_sessions(*this, listener, sessions, options);
+  static_cast<void>(co_await sessions.cancel_and_join());
+  co_return error == Error::cancelled ? Result<>() : error;
+}
+
+template <class Listener>
+Task<Result<>> RoomReplica::serve(Listener listener) {
+  return serve(std::move(listener), ServeOptions());
+}
+
+}  // namespace parley::inline PARLEY_ABI
