@@ -76,7 +76,12 @@ class Display {
       }
       const tcp_chat::Line typed = tcp_chat::parse_line(*line);
       if (typed.command == "quit") co_return;
-      const bool goes_on = typed.command.empty() ? co_await say(typed.text) : obey(typed.command);
+      bool goes_on = false;
+      if (typed.command.empty()) {
+        goes_on = co_await say(typed.text);
+      } else {
+        goes_on = obey(typed.command);
+      }
       if (!goes_on) co_return;
     }
   }
