@@ -63,6 +63,14 @@ class UdpSocket {
     return UdpSocket(std::move(*opened));
   }
 
+  /// Takes over a datagram socket that was made elsewhere, and puts it into non-blocking mode. It is closed here on
+  /// failure too.
+  static Result<UdpSocket> adopt(NativeSocket handle) {
+    auto adopted = Socket::adopt(handle);
+    if (!adopted) return adopted.error();
+    return UdpSocket(std::move(*adopted));
+  }
+
   /// Fixes the peer: send() goes there, recv() takes from there only (and what had come before), and an ICMP refusal is
   /// reported as std::errc::connection_refused by the next call, which does not end the socket. No packet is sent, so
   /// it does not tell whether anybody is there. Errors: also std::errc::network_unreachable and the like.

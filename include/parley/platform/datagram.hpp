@@ -73,8 +73,10 @@ inline constexpr int udp_gro = 104;
 /// What Linux takes in one segmented message: so many datagrams (128 from Linux 6.9 on), and bytes, which are IPv4's limit.
 inline constexpr std::size_t most_segments = 64;
 inline constexpr std::size_t longest_segmented = 65507;
-/// No coalesced message is longer, nor any datagram.
-inline constexpr std::size_t longest_coalesced = 65535;
+/// No datagram is longer.
+inline constexpr std::size_t longest_datagram = 65535;
+/// Room for any coalesced message, and kind to copying.
+inline constexpr std::size_t coalesced_capacity = 65536;
 
 /// Whether this kernel knows of segmentation. One that does not would send all segments as one datagram.
 inline bool can_segment(NativeSocket socket) noexcept {

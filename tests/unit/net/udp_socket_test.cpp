@@ -156,6 +156,17 @@ TEST_CASE("an empty host binds all of IPv4, and options go through") {
   CHECK(a.socket().get<SocketType>().value().type == type::datagram);
 }
 
+TEST_CASE("a socket that was made elsewhere is taken over") {
+  auto made = Socket::open(family::ipv4, type::datagram).value();
+  made.bind(Address::loopback_v4(0)).value();
+  auto a = UdpSocket::adopt(made.release()).value();
+  auto b = UdpSocket::open().value();
+  CHECK(b.send_to("x", a.local_address().value()).wait().value() == 1);
+  char buffer[10];
+  CHECK(a.recv(buffer).wait().value() == 1);
+  CHECK(UdpSocket::adopt(platform::invalid_socket).error() == std::errc::bad_file_descriptor);
+}
+
 TEST_CASE("closing cancels what waits, and a cancelled receive loses no datagram") {
   auto a = UdpSocket::bind("127.0.0.1", 0).value();
   auto b = UdpSocket::open().value();

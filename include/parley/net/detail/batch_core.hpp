@@ -47,7 +47,7 @@ class BatchCore {
   }
 
   /// Whether there is memory for what a kernel that coalesces may hand over at once.
-  bool has_room_to_coalesce() const noexcept { return runs_.capacity() >= platform::longest_coalesced; }
+  bool has_room_to_coalesce() const noexcept { return runs_.capacity() >= platform::coalesced_capacity; }
   bool wants_coalescing() const noexcept {
     return way_ == BatchWay::segments && has_room_to_coalesce() && !coalescing_refused_;
   }
@@ -55,7 +55,7 @@ class BatchCore {
 
   /// One call (or one for each, that way). How many datagrams have come.
   platform::IoOutcome receive_some(platform::NativeSocket socket, bool coalesced) noexcept {
-    const std::size_t slot = coalesced ? std::max(largest_, platform::longest_coalesced) : largest_;
+    const std::size_t slot = coalesced ? std::max(largest_, platform::coalesced_capacity) : largest_;
     const std::size_t slots = std::min({runs_.capacity() / slot, runs_.max_runs(), platform::MessageVector::capacity});
     runs_.clear();
     prepare(slot, slots);

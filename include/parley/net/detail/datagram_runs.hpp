@@ -46,7 +46,7 @@ class DatagramRuns {
  public:
   /// False where there is no memory.
   bool allocate(std::size_t bytes, std::size_t runs) noexcept {
-    memory_.reset(new (std::nothrow) std::byte[bytes]);
+    memory_.reset(static_cast<std::byte*>(::operator new(bytes, alignment, std::nothrow)));
     runs_.reset(new (std::nothrow) DatagramRun[runs]);
     capacity_ = bytes;
     max_runs_ = runs;
@@ -65,7 +65,7 @@ class DatagramRuns {
 
   /// Room for one more datagram, behind the others.
   Result<MutableBytes> add(std::size_t size, const Address& peer, const platform::PacketInfo& info) noexcept {
-    if (size > platform::longest_coalesced) return Error::too_long;
+    if (size > platform::longest_datagram) return Error::too_long;
     if (size > capacity_ - used_) return Error::queue_full;
     const bool extends = end_ > front_ && fits_behind(runs_[end_ - 1], size, peer, info);
     if (!extends && end_ == max_runs_) return Error::queue_full;
@@ -105,28 +105,43 @@ class DatagramRuns {
   }
 
  private:
+  // Of a page: the kernel copies to and from pages.
+  static constexpr std::align_val_t alignment{4096};
+
   static bool fits_behind(const DatagramRun& run, std::size_t size, const Address& peer,
                           const platform::PacketInfo& info) noexcept {
     if (!run.takes_more || size == 0 || size > run.segment || run.count >= platform::most_segments) return false;
     if (run.size + size > platform::longest_segmented) return false;
-    // Byte by byte: two that differ and mean the same make two runs, which does no harm.
-    const bool same_peer = peer.native_size() == run.peer.native_size() &&
-                           std::memcmp(peer.native_data(), run.peer.native_data(), peer.native_size()) == 0;
-    return same_peer && info.family == run.info.family && info.interface_index == run.info.interface_index &&
-           std::memcmp(info.address, run.info.address, sizeof(info.address)) == 0;
+    return same_bytes(peer, run.peer) && same_source(info, run.info);
+  }
+  // Two that differ in bytes and mean the same make two runs, which does no harm.
+  static bool same_bytes(const Address& a, const Address& b) noexcept {
+    constexpr std::size_t ipv4 = 16;  // told to the compiler, which then makes no call of it
+    if (a.native_size() != b.native_size()) return false;
+    if (a.native_size() == ipv4) return std::memcmp(a.native_data(), b.native_data(), ipv4) == 0;
+    return std::memcmp(a.native_data(), b.native_data(), a.native_size()) == 0;
+  }
+  static bool same_source(const platform::PacketInfo& a, const platform::PacketInfo& b) noexcept {
+    if (a.family != b.family) return false;
+    return a.family == platform::family_unspecified ||
+           (a.interface_index == b.interface_index && std::memcmp(a.address, b.address, sizeof(a.address)) == 0);
   }
   static void start_run(DatagramRun& run, std::byte* at, std::size_t size, const Address& peer,
                         const platform::PacketInfo& info) noexcept {
     run.data = at;
     run.size = run.count = 0;
     run.segment = static_cast<std::uint32_t>(size);
-    run.cut = static_cast<std::uint32_t>(platform::longest_coalesced);
+    run.cut = static_cast<std::uint32_t>(platform::longest_datagram);
     run.truncated = run.one_by_one = run.received = false;
     run.info = info;
     run.peer = peer;
   }
 
-  std::unique_ptr<std::byte[]> memory_;
+  struct Free {
+    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, alignment); }
+  };
+
+  std::unique_ptr<std::byte, Free> memory_;
   std::unique_ptr<DatagramRun[]> runs_;
   std::size_t capacity_ = 0;
   std::size_t max_runs_ = 0;
