@@ -27,6 +27,7 @@ enum class Error {
   not_found,          // a name has no address
   exception,          // an exception that carries no error code ended a task
   file_changed,       // a file is not what it was when the work on it began
+  peer_lost,          // nothing has come from the peer for its idle timeout
 };
 
 class ErrorCategory final : public std::error_category {
@@ -65,6 +66,7 @@ class ErrorCategory final : public std::error_category {
       case Error::not_found: return "No such name or address";
       case Error::exception: return "Ended by an exception";
       case Error::file_changed: return "The file has changed meanwhile";
+      case Error::peer_lost: return "Nothing has come from the peer for too long";
     }
     return "Unknown error";
   }

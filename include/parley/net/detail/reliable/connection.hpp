@@ -97,6 +97,8 @@ class Connection {
     abrupt_ = true;
   }
 
+  bool ends() const noexcept { return ending_ != 0; }
+
   /// Nothing has come for the idle timeout, or what came cannot be gone on with.
   bool lost() const noexcept { return lost_; }
   /// The peer sends no more messages than have come.

@@ -81,8 +81,12 @@ class Endpoint {
   const ReliableOptions& options() const noexcept { return options_; }
   std::size_t size() const noexcept { return table_.size(); }
   std::size_t waiting() const noexcept { return waiting_count_; }
-  /// No more connections are taken from others.
-  void stop_accepting() noexcept { accepts_ = false; }
+  bool accepts() const noexcept { return accepts_; }
+  /// No more connections are taken from others, and those that wait are ended.
+  void stop_accepting() noexcept {
+    accepts_ = false;
+    while (Peer* const peer = accept()) release(*peer);
+  }
 
   /// Begins to make a connection. Error::queue_full at max_connections.
   Result<Peer*> connect(const Address& to, TimePoint now) {
@@ -91,7 +95,8 @@ class Endpoint {
     do tag = static_cast<std::uint32_t>(random());
     while (table_.find(tag) != nullptr);
     Peer& peer = add(to, tag);
-    peer.opening.emplace(terms(tag, random()), now);
+    peer.opening.emplace(terms(tag, random()), now, now + options_.idle_timeout);
+    asking_ = &peer;
     touch(peer);
     return &peer;
   }
@@ -102,16 +107,34 @@ class Endpoint {
     --waiting_count_;
     return std::exchange(first->peer, nullptr);
   }
+  /// The same of one at this address, where there is an attempt to connect to it too: of two ends that ask each other
+  /// one gives in (yield()).
+  Peer* accept_from(const Address& address) noexcept {
+    if (accepted_.empty() || accepted_.front()->peer->address != address) return nullptr;
+    return accept();
+  }
+  /// What accept() gave waits again.
+  void give_back(Peer& peer) noexcept {
+    peer.waiting.peer = &peer;
+    accepted_.push_back(peer.waiting);
+    ++waiting_count_;
+    events_.incoming();
+  }
   /// The program has done something with it.
   void touch(Peer& peer) noexcept {
     if (!peer.linked()) touched_.push_back(peer);
   }
-  /// The program has no more use for it. It is gone when its end is acknowledged.
+  /// The program has no more use for it. It is gone when its end is acknowledged; where its end was said before, after
+  /// what was sent before that.
   void release(Peer& peer) noexcept {
     peer.user = nullptr;
     peer.released = true;
     if (peer.connection == nullptr) return destroy(peer);
-    if (!peer.connection->over()) peer.connection->abort();
+    if (peer.connection->ends()) {
+      peer.connection->end();
+    } else if (!peer.connection->over()) {
+      peer.connection->abort();
+    }
     touch(peer);
   }
 
@@ -128,6 +151,7 @@ class Endpoint {
     if (peer->waiting.peer != nullptr && !peer->waiting.linked() && peer->connection->confirmed()) {
       accepted_.push_back(peer->waiting);
       events_.incoming();
+      if (asking_ != nullptr) events_.changed(*asking_);
     } else {
       events_.changed(*peer);
     }
@@ -197,6 +221,12 @@ class Endpoint {
     Handshake answer;
     answer.tag = open.tag;
     answer.turn = open.turn;
+    // Both ask. The lower tag goes on, the other answers.
+    if (asking_ != nullptr && asking_->address == from && asking_->opening && asking_->connection == nullptr) {
+      if (asking_->tag() <= open.tag) return 0;
+      asking_->opening->yield(now);
+      touch(*asking_);
+    }
     if (open.version != wire_version) {
       answer.kind = Packet::refuse;
       answer.reason = static_cast<std::uint8_t>(Refusal::version);
@@ -253,6 +283,7 @@ class Endpoint {
     return *peer.release();
   }
   void destroy(Peer& peer) noexcept {
+    if (asking_ == &peer) asking_ = nullptr;
     if (peer.waiting.peer != nullptr) --waiting_count_;
     peer.waiting.unlink();
     heap_.remove(peer);
@@ -268,7 +299,10 @@ class Endpoint {
   }
 
   void settle(Peer& peer, TimePoint now) {
-    if (peer.connection == nullptr) return heap_.set(peer, peer.opening->due());
+    if (peer.connection == nullptr) {
+      if (peer.opening->state() == Opening::State::unanswered) events_.changed(peer);
+      return heap_.set(peer, peer.opening->due());
+    }
     const bool over = peer.connection->over();
     if ((over && (peer.released || peer.waiting.peer != nullptr)) || unconfirmed_until(peer) <= now)
       return destroy(peer);
@@ -284,6 +318,7 @@ class Endpoint {
   DueHeap heap_;
   List<Peer> touched_;
   List<Waiting> accepted_;
+  Peer* asking_ = nullptr;  // the last that connect() was called for
   std::size_t waiting_count_ = 0;
   std::uint64_t randoms_ = 0;
   bool accepts_;

@@ -94,9 +94,9 @@ struct Handshake {
 /// Asks until it is answered.
 class Opening {
  public:
-  enum class State : std::uint8_t { asking, sealed, accepted, refused, unsupported };
+  enum class State : std::uint8_t { asking, sealed, accepted, refused, unsupported, unanswered };
 
-  Opening(const Terms& own, TimePoint now) noexcept : own_(own), due_(now) {}
+  Opening(const Terms& own, TimePoint now, TimePoint until) noexcept : own_(own), due_(now), until_(until) {}
 
   State state() const noexcept { return state_; }
   const Terms& own_terms() const noexcept { return own_; }
@@ -121,6 +121,10 @@ class Opening {
 
   std::size_t write(MutableBytes room, TimePoint now) noexcept {
     if (now < due_ || (state_ != State::asking && state_ != State::sealed)) return 0;
+    if (now >= until_) {
+      state_ = State::unanswered;
+      return 0;
+    }
     // A cookie that nobody takes may have become too old.
     if (state_ == State::sealed && now - sealed_at_ > longest_sealed) next(State::asking, now);
     Handshake packet;
@@ -131,9 +135,13 @@ class Opening {
     greeted_ = greeted_ || state_ == State::sealed;
     packet.turn = ++turns_;
     asked_[turns_ % asked_.size()] = now;
-    due_ = now + pause_;
+    due_ = std::min(now + pause_, until_);
     pause_ = std::min(pause_ + pause_ / 2, longest_pause);
     return packet.write(room);
+  }
+  /// The other end asks too, and is to have its way; unless nothing comes of it for a while.
+  void yield(TimePoint now) noexcept {
+    if (state_ == State::asking || state_ == State::sealed) due_ = std::min(now + longest_yield, until_);
   }
   TimePoint due() const noexcept {
     return state_ == State::asking || state_ == State::sealed ? due_ : TimePoint::max();
@@ -142,6 +150,7 @@ class Opening {
  private:
   static constexpr Duration first_pause = std::chrono::milliseconds(200);
   static constexpr Duration longest_pause = std::chrono::seconds(1);
+  static constexpr Duration longest_yield = std::chrono::seconds(3);
   static constexpr Duration longest_sealed = std::chrono::seconds(8);
 
   void measure(const Handshake& answer, TimePoint now) noexcept {
@@ -162,6 +171,7 @@ class Opening {
   std::array<Duration, 2> rtts_{};
   std::size_t rtt_count_ = 0;
   TimePoint due_;
+  TimePoint until_;
   std::array<TimePoint, 8> asked_{};  // of the last turns
   TimePoint sealed_at_{};
   Duration pause_ = first_pause;
