@@ -167,6 +167,7 @@ class Peer {
       const std::string source = display_.screen().paint('[' + from.to_string() + ']', common::Colour::yellow);
       return display_.print(source + ' ' + parley::make_printable(text));
     }
+    was_heard_ = true;
     has_told_ = {};
     if (text.ends_with('\n')) text.remove_suffix(1);  // from nc, say
     return display_.print(parley::make_printable(text, parley::Newlines::keep));
@@ -186,7 +187,8 @@ class Peer {
     if (news != std::errc::connection_refused) {
       return display_.error("what is said to " + to().to_string() + " may be lost: " + news.message());
     }
-    return display_.notice("nobody listens there yet: what is said to " + to().to_string() + " is lost");
+    return display_.notice("nobody listens there " + std::string(was_heard_ ? "any more" : "yet") +
+                           ": what is said to " + to().to_string() + " is lost");
   }
 
   bool show_stats() {
@@ -202,6 +204,7 @@ class Peer {
   // A receiver that is busy for a moment has room for some hundred datagrams; UDP does not tell when it has none.
   RateLimit rate_{200, 64};
   std::uint64_t sent_ = 0, received_ = 0, from_elsewhere_ = 0, refused_ = 0;
+  bool was_heard_ = false;    // the other one
   std::error_code has_told_;  // of a sort, and that it is so yet
 };
 
