@@ -12,51 +12,36 @@
 #include <parley/chat/detail/batch.hpp>
 #include <parley/chat/detail/delivery.hpp>
 #include <parley/chat/detail/elsewhere.hpp>
-#include <parley/chat/detail/limits.hpp>
 #include <parley/chat/detail/member_state.hpp>
 #include <parley/chat/detail/member_table.hpp>
 #include <parley/chat/detail/room_inbox.hpp>
+#include <parley/chat/detail/room_state.hpp>
 #include <parley/chat/detail/skip.hpp>
 #include <parley/chat/room_log.hpp>
 #include <parley/chat/room_options.hpp>
 #include <parley/core/detail/no_memory.hpp>
 #include <parley/core/event_loop.hpp>
 #include <parley/core/result.hpp>
-#include <parley/platform/random.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace parley::inline PARLEY_ABI::detail {
 
-class RoomCore final : private TurnEndHook, private Completion, private Deliverer {
+class RoomCore final : public RoomState, private TurnEndHook, private Completion, private Deliverer {
  public:
-  explicit RoomCore(const RoomOptions& options) : options_(options), log_(retained_bytes(options)) {
-    if (platform::random_bytes(&epoch_, sizeof epoch_) != 0) epoch_ = reinterpret_cast<std::uintptr_t>(this);
-  }
+  using RoomState::RoomState;
   RoomCore(const RoomCore&) = delete;
   RoomCore& operator=(const RoomCore&) = delete;
-  /// For a copy of another room's log.
-  RoomCore(const RoomOptions& options, std::uint64_t epoch)
-      : options_(options), log_(retained_bytes(options)), epoch_(epoch) {}
   ~RoomCore() {
     assert(elsewhere_ == nullptr);  // destroy the RoomHome first
     end_all();
     table_.for_each([](MemberState& member) { member.room = nullptr; });
   }
 
-  const RoomOptions& options() const noexcept { return options_; }
-  const RoomLog& log() const noexcept { return log_; }
-  /// The first record, which is to come, has this number. Only while there are no members.
-  void begin_log_at(std::uint64_t sequence) noexcept { log_.begin_at(sequence); }
-  MemberTable& members() noexcept { return table_; }
-  const MemberTable& members() const noexcept { return table_; }
-  EventLoop* loop() const noexcept { return loop_; }
-  bool closing() const noexcept { return closing_; }
   /// What was published before is still said.
   void stop_admitting() noexcept {
     if (closing_) return;
@@ -64,14 +49,6 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     inbox_.close();
     if (reader_ != nullptr) reader_->drain();
   }
-
-  RoomCounters counters() const noexcept {
-    RoomCounters counters = counters_;
-    counters.members = present_;
-    if (elsewhere_ != nullptr) elsewhere_->add_to(counters);
-    return counters;
-  }
-  std::size_t present() const noexcept { return present_; }
 
   /// While it is set the room belongs to this loop, members or not. Null: no more.
   void set_elsewhere(Elsewhere* elsewhere) noexcept {
@@ -87,14 +64,6 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     wake_closer();
   }
 
-  /// Tells this room's log from any other's.
-  std::uint64_t epoch() const noexcept { return epoch_; }
-
-  /// The record after the one that was received last. 0: the log does not reach back so far, or is not the one meant.
-  std::uint64_t after(const ResumePoint& point) const noexcept {
-    const bool here = point.epoch == epoch_ && point.sequence + 1 >= log_.first() && point.sequence < log_.next();
-    return here ? point.sequence + 1 : 0;
-  }
   /// The room belongs to this thread's loop from here on. May throw std::bad_alloc.
   void belong_here() {
     loop_ = EventLoop::current();
@@ -200,17 +169,6 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     return append_within_budget(message, only);
   }
 
-  /// So much has been said in this turn that members might fall behind because of it, not because they are slow.
-  bool budget_spent() const noexcept { return unsent() >= max_lag() / 4; }
-  /// Has the operation woken when there is budget again, or the room or a member ends. May throw std::bad_alloc.
-  void wait_for_budget(Operation& operation) {
-    if (std::find(speakers_.begin(), speakers_.end(), &operation) == speakers_.end()) speakers_.push_back(&operation);
-  }
-  void wait_no_more(Operation& operation) noexcept { std::erase(speakers_, &operation); }
-
-  bool is_caught_up(const MemberState& member) const noexcept {
-    return member.cursor >= goal(member) && !member.has_aside();
-  }
   /// It is to get nothing beyond what is in the log now; UINT64_MAX: it is to go on.
   void set_goal(MemberState& member, std::uint64_t goal) noexcept {
     member.goal = goal;
@@ -222,28 +180,14 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     return behind_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more()) &&
            (elsewhere_ == nullptr || elsewhere_->caught_up());
   }
-  /// Has the operation woken when all are caught up.
-  void set_closer(Operation* operation) noexcept { closer_ = operation; }
-  Operation* closer() const noexcept { return closer_; }
-
   /// Nobody else may send on its stream.
   static void lend(MemberState& member, bool lent) noexcept {
     if (Descriptor* descriptor = member.stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
   }
 
-  std::size_t lag(const MemberState& member) const noexcept {
-    return log_.retained(std::max(member.cursor, log_.first()));
-  }
-
  private:
   static constexpr int max_sends = 8;
   static constexpr int sends_between_looks_at_the_clock = 16;
-
-  std::size_t max_lag() const noexcept { return detail::max_lag(options_); }
-  std::uint64_t goal(const MemberState& member) const noexcept { return std::min(log_.next(), member.goal); }
-  std::size_t unsent() const noexcept {
-    return elsewhere_ == nullptr ? unflushed_ : std::max(unflushed_, elsewhere_->unsent());
-  }
 
   // Sends what there is for the member.
   Step deliver(MemberState& member, Operation& operation) noexcept override {
@@ -401,36 +345,17 @@ class RoomCore final : private TurnEndHook, private Completion, private Delivere
     }
   }
 
-  static void wake_if(Operation* operation) noexcept {
-    if (operation != nullptr) wake(*operation);
-  }
-  void wake_speakers() noexcept {
-    for (Operation* speaker : speakers_) wake(*speaker);
-    speakers_.clear();
-  }
   void wake_closer() noexcept {
-    if (closer_ != nullptr && all_caught_up()) wake(*closer_);
+    if (closer() != nullptr && all_caught_up()) wake(*closer());
     if (elsewhere_ != nullptr) elsewhere_->went_on();
   }
 
-  const RoomOptions options_;
-  RoomLog log_;
-  MemberTable table_;
   List<MemberState> caught_up_;
   List<MemberState> behind_;
   List<MemberState> blocked_;
-  std::vector<Operation*> speakers_;
   DeliveryPool deliveries_;
-  Operation* closer_ = nullptr;
-  Elsewhere* elsewhere_ = nullptr;  // none: the room has this loop alone
-  EventLoop* loop_ = nullptr;
   RoomInbox inbox_;
   std::unique_ptr<RoomInbox::Reader> reader_;  // while the room belongs to a loop
-  RoomCounters counters_;
-  std::size_t unflushed_ = 0;
-  std::size_t present_ = 0;  // members that have not ended
-  std::uint64_t epoch_ = 0;
-  bool closing_ = false;
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail
