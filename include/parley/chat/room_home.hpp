@@ -97,6 +97,8 @@ class RoomHome final : private detail::Elsewhere, private Operation {
     }
     std::erase_if(links_, [this](const auto& link) { return is_over(*link); });
     core_.went_on_elsewhere();
+    // Each loop is the first in its turn to use the budget.
+    if (!links_.empty()) std::rotate(links_.begin(), links_.begin() + 1, links_.end());
     bool waits = false;
     for (const auto& link : links_) waits |= answer_requests(*link, members_ended);
     if (waits && !detail::without_bad_alloc([&] { core_.wait_for_budget(*this); })) wake(*this);
@@ -105,14 +107,18 @@ class RoomHome final : private detail::Elsewhere, private Operation {
   }
 
   void adopt_fresh() noexcept {
-    const std::lock_guard lock(door_->mutex);
-    while (!door_->fresh.empty()) {
-      if (!detail::without_bad_alloc([&] { links_.push_back(door_->fresh.back()); })) return wake(*this);
-      door_->fresh.pop_back();
-      RoomLink& link = *links_.back();
+    const std::size_t known = links_.size();
+    {
+      const std::lock_guard lock(door_->mutex);
+      std::vector<std::shared_ptr<RoomLink>>& fresh = door_->fresh;
+      if (!detail::without_bad_alloc([&] { links_.insert(links_.end(), fresh.begin(), fresh.end()); })) wake(*this);
+      if (links_.size() != known) fresh.clear();
+    }
+    for (std::size_t i = known; i != links_.size(); ++i) {
+      RoomLink& link = *links_[i];
+      const std::lock_guard lock(link.mutex);
       link.handed = core_.log().first();
-      // What is there already is no lag of the new loop's.
-      link.sent = link.sent_before = core_.log().next();
+      link.sent = core_.log().next();  // what is there already is no lag of the new loop's
       incomplete_ = true;
     }
   }

@@ -27,6 +27,10 @@
 
 namespace parley::inline PARLEY_ABI {
 
+namespace detail {
+class RemoteJoinSteps;
+}
+
 /// Made by RoomReplica::join(): what a Member is on the home's loop, with the same rules, limits and errors, but that
 /// the home is asked. Where Member's functions return a result, these are operations; all of them also
 /// Errors:    Error::closed when the home is gone; wrong_loop on another loop than the replica's; cancelled, timed_out:
@@ -90,7 +94,7 @@ class RemoteMember {
   std::size_t lag() const noexcept { return detail::is_present(here()) ? here()->room->lag(*here()) : 0; }
 
  private:
-  friend class RoomReplica;
+  friend class detail::RemoteJoinSteps;
   explicit RemoteMember(std::shared_ptr<detail::Seat> seat) noexcept : seat_(std::move(seat)) {}
 
   detail::MemberState* here() const noexcept { return seat_ == nullptr ? nullptr : seat_->here.get(); }
@@ -102,77 +106,40 @@ class RemoteMember {
   std::shared_ptr<detail::Seat> seat_;
 };
 
-/// Made and destroyed on the loop whose members it serves; it does not move. Destroying it ends them with
-/// EndReason::closed, and what waits for the home completes with Error::closed. Its memory is that of a ChatRoom.
-///
-/// Threads: its loop.
-class RoomReplica {
-  class JoinSteps;
+namespace detail {
 
- public:
-  /// Takes what the home has of the log as soon as the two loops have turned.
-  explicit RoomReplica(const RoomDoor& door) : copy_(door.door_) {}
-  RoomReplica(const RoomReplica&) = delete;
-  RoomReplica& operator=(const RoomReplica&) = delete;
-  ~RoomReplica() = default;
-
-  /// As ChatRoom::join(), but waits for the home: Result<RemoteMember>. The stream is lent from the beginning.
-  /// Errors:  those of ChatRoom::join(); Error::closed also when the home is gone; cancelled, timed_out: nobody joined.
-  /// Buffers: the name and the options' format are borrowed, the name until completion.
-  template <ByteStream Stream>
-  [[nodiscard]] auto join(Stream& stream, std::string_view name, const JoinOptions& options = {}) noexcept {
-    return detail::StepOperation<JoinSteps>(nullptr, copy_, detail::AnyStream(stream), name, options);
-  }
-
-  /// Accepts connections, and has all who connect chat, until it is stopped; once the home is gone or closing, they are
-  /// told so. See chat/serve_replica.hpp, which must be included.
-  template <class Listener>
-  Task<Result<>> serve(Listener listener, ServeOptions options);
-  template <class Listener>
-  Task<Result<>> serve(Listener listener);
-
-  const RoomOptions& options() const noexcept { return copy_.core().options(); }
-  /// Members on this loop.
-  std::size_t size() const noexcept { return copy_.core().present(); }
-  /// Up to where the log reaches on this loop.
-  ResumePoint newest() const noexcept { return {copy_.core().epoch(), copy_.core().log().next() - 1}; }
-
- private:
-  detail::RoomCopy copy_;
-};
-
-class RoomReplica::JoinSteps {
+/// RoomReplica::join().
+class RemoteJoinSteps {
  public:
   static constexpr auto direction = platform::Direction::read;
-  JoinSteps(detail::RoomCopy& copy, detail::AnyStream stream, std::string_view name,
-            const JoinOptions& options) noexcept
+  RemoteJoinSteps(RoomCopy& copy, AnyStream stream, std::string_view name, const JoinOptions& options) noexcept
       : copy_(copy),
         link_(copy.link()),
         stream_(stream),
         options_(options),
-        request_(detail::HomeRequest::Kind::join, nullptr) {
+        request_(HomeRequest::Kind::join, nullptr) {
     request_.text = name;
   }
-  JoinSteps(const JoinSteps&) = delete;
-  JoinSteps& operator=(const JoinSteps&) = delete;
+  RemoteJoinSteps(const RemoteJoinSteps&) = delete;
+  RemoteJoinSteps& operator=(const RemoteJoinSteps&) = delete;
   // It may have come in, and nobody has asked for the result.
-  ~JoinSteps() {
-    if (seat_ != nullptr && seat_->here) detail::RoomCopy::release(*seat_);
+  ~RemoteJoinSteps() {
+    if (seat_ != nullptr && seat_->here) RoomCopy::release(*seat_);
   }
 
   Step step(Operation& operation) noexcept {
     if (state_ == nullptr) {
-      detail::fail_with(operation, ask(operation));
+      fail_with(operation, ask(operation));
       return state_ != nullptr && !operation.error() ? Step::parked : Step::done;
     }
     if (!link_->is_answered(request_)) return Step::parked;
-    detail::fail_with(operation, come_in());
+    fail_with(operation, come_in());
     return Step::done;
   }
-  Step interrupt(Operation& operation, detail::Drive how) noexcept {
+  Step interrupt(Operation& operation, Drive how) noexcept {
     if (state_ != nullptr && !link_->withdraw(request_)) return step(operation);
     give_back_stream();
-    operation.fail(how == detail::Drive::expire ? Error::timed_out : Error::cancelled);
+    operation.fail(how == Drive::expire ? Error::timed_out : Error::cancelled);
     return Step::done;
   }
   void leave(Operation&) noexcept {
@@ -194,13 +161,13 @@ class RoomReplica::JoinSteps {
   std::error_code ask(Operation& operation) noexcept {
     if (&operation.driver() != &link_->driver) return Error::wrong_loop;
     if (!is_there()) return Error::closed;
-    if (!detail::may_send_on(stream_.descriptor())) return Error::busy;
+    if (!may_send_on(stream_.descriptor())) return Error::busy;
     if (request_.text.size() > copy_.core().options().max_name) return Error::too_long;
-    std::unique_ptr<detail::MemberState> state;
-    const bool made = detail::without_bad_alloc([&] {
-      seat_ = std::make_shared<detail::Seat>(link_);
+    std::unique_ptr<MemberState> state;
+    const bool made = without_bad_alloc([&] {
+      seat_ = std::make_shared<Seat>(link_);
       seat_->name = request_.text;
-      state = std::make_unique<detail::MemberState>();
+      state = std::make_unique<MemberState>();
     });
     if (!made) return std::make_error_code(std::errc::not_enough_memory);
     seat_->format = options_.format;
@@ -212,7 +179,7 @@ class RoomReplica::JoinSteps {
     request_.seat = seat_.get();
     if (!link_->ask(request_, operation)) return Error::closed;
     state_ = std::move(state);
-    detail::RoomCore::lend(*state_, true);
+    RoomCore::lend(*state_, true);
     return {};
   }
 
@@ -234,16 +201,55 @@ class RoomReplica::JoinSteps {
     return link_->copy != nullptr;
   }
   void give_back_stream() noexcept {
-    if (state_ != nullptr) detail::RoomCore::lend(*state_, false);
+    if (state_ != nullptr) RoomCore::lend(*state_, false);
   }
 
-  detail::RoomCopy& copy_;
-  std::shared_ptr<detail::RoomLink> link_;
-  detail::AnyStream stream_;
+  RoomCopy& copy_;
+  std::shared_ptr<RoomLink> link_;
+  AnyStream stream_;
   JoinOptions options_;
-  detail::HomeRequest request_;
-  std::shared_ptr<detail::Seat> seat_;
-  std::unique_ptr<detail::MemberState> state_;
+  HomeRequest request_;
+  std::shared_ptr<Seat> seat_;
+  std::unique_ptr<MemberState> state_;
+};
+
+}  // namespace detail
+
+/// Made and destroyed on the loop whose members it serves; it does not move. Destroying it ends them with
+/// EndReason::closed, and what waits for the home completes with Error::closed. Its memory is that of a ChatRoom.
+///
+/// Threads: its loop.
+class RoomReplica {
+ public:
+  /// Takes what the home has of the log as soon as the two loops have turned.
+  explicit RoomReplica(const RoomDoor& door) : copy_(door.door_) {}
+  RoomReplica(const RoomReplica&) = delete;
+  RoomReplica& operator=(const RoomReplica&) = delete;
+  ~RoomReplica() = default;
+
+  /// As ChatRoom::join(), but waits for the home: Result<RemoteMember>. The stream is lent from the beginning.
+  /// Errors:  those of ChatRoom::join(); Error::closed also when the home is gone; cancelled, timed_out: nobody joined.
+  /// Buffers: the name and the options' format are borrowed, the name until completion.
+  template <ByteStream Stream>
+  [[nodiscard]] auto join(Stream& stream, std::string_view name, const JoinOptions& options = {}) noexcept {
+    return detail::StepOperation<detail::RemoteJoinSteps>(nullptr, copy_, detail::AnyStream(stream), name, options);
+  }
+
+  /// Accepts connections, and has all who connect chat, until it is stopped; once the home is gone or closing, they are
+  /// told so. See chat/serve_replica.hpp, which must be included.
+  template <class Listener>
+  Task<Result<>> serve(Listener listener, ServeOptions options);
+  template <class Listener>
+  Task<Result<>> serve(Listener listener);
+
+  const RoomOptions& options() const noexcept { return copy_.core().options(); }
+  /// Members on this loop.
+  std::size_t size() const noexcept { return copy_.core().present(); }
+  /// Up to where the log reaches on this loop.
+  ResumePoint newest() const noexcept { return {copy_.core().epoch(), copy_.core().log().next() - 1}; }
+
+ private:
+  detail::RoomCopy copy_;
 };
 
 }  // namespace parley::inline PARLEY_ABI

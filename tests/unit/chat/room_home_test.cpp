@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,35 @@ TEST_CASE("a room that is quiet wakes no loop") {
     CHECK(town.north().stage.loop().turn(2ms));
     CHECK(Clock::now() - before >= 4ms);
   }
+}
+
+TEST_CASE("a loop full of people who talk leaves its share of the budget to the others") {
+  Town town({.max_lag = 64 << 10});
+  std::deque<RemotePerson> crowd(40);
+  RemotePerson one;
+  for (std::size_t i = 0; i < crowd.size(); ++i) town.join(town.north(), crowd[i], "n" + std::to_string(i));
+  town.join(town.south(), one, "one");
+  std::size_t said_there = 0;
+  std::size_t said_here = 0;
+  const auto talk = [](RemotePerson& person, std::size_t& said) -> Task<> {
+    const std::string text(1000, 'x');
+    while (co_await person.member.say(text)) ++said;
+  };
+  Scope there, here;
+  town.north().stage.now([&] {
+    for (RemotePerson& person : crowd) there.spawn(talk(person, said_there));
+  });
+  town.south().stage.now([&] { here.spawn(talk(one, said_here)); });
+  for (int i = 0; i < 200; ++i) {
+    town.turns(1);
+    for (RemotePerson& person : crowd) static_cast<void>(person.got());
+    static_cast<void>(one.got());
+  }
+  CHECK(said_there > 500);
+  CHECK(said_here > 50);
+  town.north().stage.now([&] { there.cancel(); });
+  town.south().stage.now([&] { here.cancel(); });
+  town.turns();
 }
 
 // ---- Against a model -------------------------------------------------------------------------------------------------
