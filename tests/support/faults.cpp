@@ -35,14 +35,14 @@ namespace support {
 namespace {
 
 // What tests/CMakeLists.txt tells the linker to wrap: where the two lists differ, a test does not link.
-constexpr std::array<std::string_view, 54> names{
+constexpr std::array<std::string_view, 56> names{
     // clang-format off
     "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fallocate",
     "fchmod", "fcntl", "fdatasync", "fdopendir", "flock", "fstat", "fstatat", "fstatvfs", "fsync", "ftruncate",
     "futimens", "getaddrinfo", "getpeername", "getsockname", "getsockopt", "linkat", "listen", "mkdir", "mkdirat",
-    "open", "openat", "poll", "ppoll", "pread", "pwrite", "read", "recv", "recvfrom", "recvmmsg", "recvmsg",
+    "open", "openat", "pipe2", "poll", "ppoll", "pread", "pwrite", "read", "recv", "recvfrom", "recvmmsg", "recvmsg",
     "renameat", "renameat2", "send", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket",
-    "socketpair", "syncfs", "syscall", "unlinkat", "write",
+    "socketpair", "splice", "syncfs", "syscall", "unlinkat", "write",
     // clang-format on
 };
 
@@ -288,6 +288,7 @@ WRAP(futimens, (int fd, const timespec* times), (fd, times))
 WRAP(linkat, (int from, const char* name, int to, const char* new_name, int flags), (from, name, to, new_name, flags))
 WRAP(mkdir, (const char* path, mode_t mode), (path, mode))
 WRAP(mkdirat, (int fd, const char* name, mode_t mode), (fd, name, mode))
+WRAP(pipe2, (int* ends, int flags), (ends, flags))
 WRAP(renameat, (int from, const char* name, int to, const char* new_name), (from, name, to, new_name))
 WRAP(renameat2, (int from, const char* name, int to, const char* new_name, unsigned flags),
      (from, name, to, new_name, flags))
@@ -297,6 +298,8 @@ WRAP(unlinkat, (int fd, const char* name, int flags), (fd, name, flags))
 WRAP_TRANSFER(pread, (int fd, void* data, std::size_t size, off_t offset), (fd, data, size, offset))
 WRAP_TRANSFER(pwrite, (int fd, const void* data, std::size_t size, off_t offset), (fd, data, size, offset))
 WRAP_TRANSFER(sendfile, (int fd, int from, off_t* offset, std::size_t size), (fd, from, offset, size))
+WRAP_TRANSFER(splice, (int fd, off64_t* from, int to, off64_t* at, std::size_t size, unsigned flags),
+              (fd, from, to, at, size, flags))
 WRAP_TRANSFER(read, (int fd, void* data, std::size_t size), (fd, data, size))
 WRAP_TRANSFER(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))
 WRAP_TRANSFER(recvfrom, (int fd, void* data, std::size_t size, int flags, sockaddr* address, socklen_t* address_size),

@@ -18,6 +18,8 @@
 #include <parley/platform/random.hpp>
 
 #include <cstdio>
+#include <memory>
+#include <mutex>
 
 namespace parley::inline PARLEY_ABI {
 
@@ -38,83 +40,37 @@ inline Result<std::string> random_name() {
 
 }  // namespace detail
 
-/// One thread at a time.
-class NewFile {
+namespace detail {
+
+/// What a NewFile and the work on the pool share.
+class NewFileCore {
  public:
-  /// Not open.
-  NewFile() noexcept = default;
-  NewFile(NewFile&& other) noexcept { take(other); }
-  NewFile& operator=(NewFile&& other) noexcept {
-    if (this != &other) {
-      close();
-      take(other);
-    }
-    return *this;
-  }
-  /// What was begun with make() and not published is gone; what was begun with resume() stays under its own name.
-  ~NewFile() { close(); }
-
-  /// A file without a name, in the folder of `name`, which must exist; where the file system has no such thing, one of a
-  /// random name that begins with ".parley-". The mode is subject to the umask.
-  static Result<NewFile> make(const Folder& folder, std::string_view name, unsigned mode = 0666) {
-    NewFile made;
-    if (const auto error = made.aim(folder, name)) return error;
-    auto opened = platform::open_unnamed(made.target_.folder, mode);
-    if (opened.error != 0 && platform::not_supported(opened.error)) return made.begin_under_random_name(mode);
-    auto file = File::own(std::move(opened));
-    if (!file) return file.error();
-    made.file_ = std::move(*file);
-    return made;
+  NewFileCore(File file, Folder folder, NamedPlace target, NamedPlace source, bool stays) noexcept
+      : file_(std::move(file)),
+        folder_(std::move(folder)),
+        target_(std::move(target)),
+        source_(std::move(source)),
+        stays_(stays) {}
+  NewFileCore(const NewFileCore&) = delete;
+  NewFileCore& operator=(const NewFileCore&) = delete;
+  ~NewFileCore() {
+    if (!stays_) static_cast<void>(remove());
   }
 
-  /// A file under the name `partial` until it is published: opened where it exists, else made. It must be on the same
-  /// file system, and its folder must exist. It is locked (File::try_lock()).
-  /// Errors: Error::busy where another NewFile, of this process or another, has it; std::errc::too_many_links where the
-  /// file has a second name, under which its parts would be seen.
-  static Result<NewFile> resume(const Folder& folder, std::string_view name, std::string_view partial,
-                                unsigned mode = 0666) {
-    NewFile made;
-    if (const auto error = made.aim(folder, name)) return error;
-    made.source_ = folder.find(partial);
-    if (made.source_.error) return made.source_.error;
-    // Whoever had it may have published or removed it between our opening and our locking it.
-    for (int tries = 0; tries < max_tries; ++tries) {
-      auto file = folder.create_file(partial, IfExists::open, mode);
-      if (!file) return file.error();
-      if (const auto locked = file->try_lock(); !locked) return locked.error();
-      made.file_ = std::move(*file);
-      const auto info = made.file_.info();
-      if (!info) return info.error();
-      // Another name would see what is written here: one that was published and not told so, or a trap.
-      if (info->links > 1) return std::make_error_code(std::errc::too_many_links);
-      if (made.still_has_its_name()) {
-        made.stays_ = true;
-        return made;
-      }
-    }
-    return Error::busy;
-  }
-
-  bool is_open() const noexcept { return file_.is_open(); }
-  explicit operator bool() const noexcept { return is_open(); }
   File& file() noexcept { return file_; }
-  const File& file() const noexcept { return file_; }
 
-  /// Gives it its name, in one step: whoever looks sees what was there before or all of this. (IfExists::open counts as
-  /// refuse.) The file stays open. Errors: std::errc::file_exists and the system's own: all is as it was, and may be
-  /// tried again. Error::file_changed where somebody has put another file in the place of the partial one; Error::closed
-  /// when it was published before.
-  Result<> publish(IfExists exists = IfExists::refuse) {
-    if (!is_open() || published_) return Error::closed;
+  Result<> publish(IfExists exists) {
+    const std::lock_guard lock(mutex_);
+    if (published_) return Error::closed;
     if (source_.name.empty() && exists != IfExists::replace) {
       return conclude(platform::link_unnamed(file_.native_handle(), target_.folder, target_.name.c_str()));
     }
     if (source_.name.empty()) {
       // Only rename(2) replaces, and it wants a name.
-      auto random = detail::random_name();
+      auto random = random_name();
       if (!random) return random.error();
       const int error = platform::link_unnamed(file_.native_handle(), target_.folder, random->c_str());
-      if (error != 0) return detail::file_error(error);
+      if (error != 0) return file_error(error);
       source_.name = std::move(*random);
       source_.folder = target_.folder;
     }
@@ -123,42 +79,25 @@ class NewFile {
     return conclude(call(source_.folder, source_.name.c_str(), target_.folder, target_.name.c_str()));
   }
 
-  /// That it has its name survives a power cut. Waits for the disk.
-  Result<> sync_folder() const {
-    if (!is_open()) return Error::closed;
-    return detail::file_outcome(platform::sync_file(target_.folder));
+  Result<> sync_folder() {
+    const std::lock_guard lock(mutex_);
+    return file_outcome(platform::sync_file(target_.folder));
   }
 
-  /// Closes it and removes what resume() would have left. Nothing happens to what was published.
+  Result<> retarget(std::string_view component) {
+    if (const auto error = name_error(component)) return error;
+    if (component.find('/') != component.npos) return Error::malformed;
+    const std::lock_guard lock(mutex_);
+    if (published_) return Error::closed;
+    target_.name.assign(component);
+    return {};
+  }
+
   Result<> discard() {
-    int error = 0;
-    if (is_open() && !published_ && !source_.name.empty()) {
-      error = platform::remove_file_at(source_.folder, source_.name.c_str());
-    }
-    stays_ = true;
-    close();
-    return detail::file_outcome(error);
-  }
-
- private:
-  static constexpr int max_tries = 16;
-
-  std::error_code aim(const Folder& folder, std::string_view name) {
-    folder_ = folder;
-    target_ = folder.find(name);
-    return target_.error;
-  }
-
-  Result<NewFile> begin_under_random_name(unsigned mode) {
-    auto random = detail::random_name();
-    if (!random) return random.error();
-    auto file = File::own(platform::open_file_beneath(target_.folder, random->c_str(), FileAccess::read_write,
-                                                      platform::Creation::exclusive, mode));
-    if (!file) return file.error();
-    file_ = std::move(*file);
-    source_.name = std::move(*random);
-    source_.folder = target_.folder;
-    return std::move(*this);
+    const std::lock_guard lock(mutex_);
+    const auto outcome = remove();
+    published_ = true;
+    return outcome;
   }
 
   bool still_has_its_name() const {
@@ -168,33 +107,134 @@ class NewFile {
            named.identity == mine->identity;
   }
 
+ private:
   Result<> conclude(int error) noexcept {
     published_ = error == 0;
-    return detail::file_outcome(error);
+    return file_outcome(error);
+  }
+  // Not what somebody has put in its place.
+  Result<> remove() noexcept {
+    if (published_ || source_.name.empty() || !still_has_its_name()) return {};
+    return file_outcome(platform::remove_file_at(source_.folder, source_.name.c_str()));
   }
 
-  void close() noexcept {
-    if (is_open() && !published_ && !stays_ && !source_.name.empty()) {
-      static_cast<void>(platform::remove_file_at(source_.folder, source_.name.c_str()));
-    }
-    file_.close();
-  }
-
-  void take(NewFile& other) noexcept {
-    folder_ = std::move(other.folder_);
-    target_ = std::move(other.target_);
-    source_ = std::move(other.source_);
-    file_ = std::move(other.file_);
-    published_ = other.published_;
-    stays_ = other.stays_;
-  }
-
-  Folder folder_;              // keeps the descriptor that the two places may be in
-  detail::NamedPlace target_;  // where it will be
-  detail::NamedPlace source_;  // where it is; no name: nowhere
+  std::mutex mutex_;
   File file_;
+  const Folder folder_;  // keeps the descriptor that the two places may be in
+  NamedPlace target_;    // where it will be
+  NamedPlace source_;    // where it is; no name: nowhere
+  const bool stays_;
   bool published_ = false;
-  bool stays_ = false;
+};
+
+}  // namespace detail
+
+/// Threads: one at a time; what was given to the thread pool may go on beside it.
+class NewFile {
+ public:
+  /// Not open.
+  NewFile() noexcept = default;
+  NewFile(NewFile&&) noexcept = default;
+  NewFile& operator=(NewFile&&) noexcept = default;
+  /// What was begun with make() and not published is gone; what was begun with resume() stays under its own name.
+  ~NewFile() = default;
+
+  /// A file without a name, in the folder of `name`, which must exist; where the file system has no such thing, one of a
+  /// random name that begins with ".parley-". The mode is subject to the umask.
+  static Result<NewFile> make(const Folder& folder, std::string_view name, unsigned mode = 0666) {
+    auto target = folder.find(name);
+    if (target.error) return target.error;
+    detail::NamedPlace source;
+    auto opened = platform::open_unnamed(target.folder, mode);
+    if (opened.error != 0 && platform::not_supported(opened.error)) {
+      auto random = detail::random_name();
+      if (!random) return random.error();
+      source.name = std::move(*random);
+      source.folder = target.folder;
+      opened = platform::open_file_beneath(source.folder, source.name.c_str(), FileAccess::read_write,
+                                           platform::Creation::exclusive, mode);
+    }
+    auto file = File::own(std::move(opened));
+    if (!file) return file.error();
+    return own(std::move(*file), folder, std::move(target), std::move(source), false);
+  }
+
+  /// A file under the name `partial` until it is published: opened where it exists, else made. It must be on the same
+  /// file system, and its folder must exist. It is locked (File::try_lock()).
+  /// Errors: Error::busy where another NewFile, of this process or another, has it; std::errc::too_many_links where the
+  /// file has a second name, under which its parts would be seen.
+  static Result<NewFile> resume(const Folder& folder, std::string_view name, std::string_view partial,
+                                unsigned mode = 0666) {
+    // Whoever had it may have published or removed it between our opening and our locking it.
+    for (int tries = 0; tries < max_tries; ++tries) {
+      auto target = folder.find(name);
+      if (target.error) return target.error;
+      auto source = folder.find(partial);
+      if (source.error) return source.error;
+      auto file = File::own(platform::open_file_beneath(source.folder, source.name.c_str(), FileAccess::read_write,
+                                                        platform::Creation::if_missing, mode));
+      if (!file) return file.error();
+      if (const auto locked = file->try_lock(); !locked) return locked.error();
+      const auto info = file->info();
+      if (!info) return info.error();
+      // Another name would see what is written here: one that was published and not told so, or a trap.
+      if (info->links > 1) return std::make_error_code(std::errc::too_many_links);
+      auto made = own(std::move(*file), folder, std::move(target), std::move(source), true);
+      if (made.core_->still_has_its_name()) return made;
+    }
+    return Error::busy;
+  }
+
+  bool is_open() const noexcept { return core_ != nullptr; }
+  explicit operator bool() const noexcept { return is_open(); }
+  /// It must be open.
+  File& file() noexcept { return core_->file(); }
+  const File& file() const noexcept { return core_->file(); }
+
+  /// Gives it its name, in one step: whoever looks sees what was there before or all of this. (IfExists::open counts as
+  /// refuse.) The file stays open. Errors: std::errc::file_exists and the system's own: all is as it was, and may be
+  /// tried again. Error::file_changed where somebody has put another file in the place of the partial one; Error::closed
+  /// when it was published before.
+  Result<> publish(IfExists exists = IfExists::refuse) {
+    if (!is_open()) return Error::closed;
+    return core_->publish(exists);
+  }
+  /// It is to have another name in the same folder: a single component. Errors: Error::malformed,
+  /// std::errc::filename_too_long; Error::closed when it was published before.
+  Result<> set_name(std::string_view component) {
+    if (!is_open()) return Error::closed;
+    return core_->retarget(component);
+  }
+
+  /// That it has its name survives a power cut. Waits for the disk.
+  Result<> sync_folder() const {
+    if (!is_open()) return Error::closed;
+    return core_->sync_folder();
+  }
+
+  /// Closes it and removes what resume() would have left. Nothing happens to what was published.
+  Result<> discard() {
+    if (!is_open()) return Error::closed;
+    auto outcome = core_->discard();
+    core_.reset();
+    return outcome;
+  }
+
+  /// For the library: for work that must not see it closed.
+  const std::shared_ptr<detail::NewFileCore>& shared_core() const noexcept { return core_; }
+
+ private:
+  static constexpr int max_tries = 16;
+
+  static NewFile own(File file, const Folder& folder, detail::NamedPlace target, detail::NamedPlace source,
+                     bool stays) {
+    NewFile made;
+    made.core_ =
+        std::make_shared<detail::NewFileCore>(std::move(file), folder, std::move(target), std::move(source), stays);
+    return made;
+  }
+
+  std::shared_ptr<detail::NewFileCore> core_;
 };
 
 }  // namespace parley::inline PARLEY_ABI

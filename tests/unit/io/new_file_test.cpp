@@ -85,6 +85,32 @@ TEST_CASE("a name that is taken stays as it is, or is replaced, in one step") {
   });
 }
 
+TEST_CASE("a new file may get another name when the first is taken") {
+  Inbox inbox;
+  inbox.folder.make_folder("sub").value();
+  inbox.write("sub/report", "old");
+  auto fresh = NewFile::make(inbox.folder, "sub/report").value();
+  fresh.file().write("new").value();
+  CHECK(fresh.publish().error() == std::errc::file_exists);
+  CHECK(fresh.set_name("../report").error() == Error::malformed);
+  CHECK(fresh.set_name("a/b").error() == Error::malformed);
+  CHECK(fresh.set_name("..").error() == Error::malformed);
+  fresh.set_name("report (2)").value();
+  fresh.publish().value();
+  CHECK(inbox.read("sub/report (2)") == "new");
+  CHECK(inbox.read("sub/report") == "old");
+  CHECK(fresh.set_name("x").error() == Error::closed);
+}
+
+TEST_CASE("a new file that is not open says so") {
+  NewFile none;
+  CHECK_FALSE(none);
+  CHECK(none.publish().error() == Error::closed);
+  CHECK(none.discard().error() == Error::closed);
+  CHECK(none.sync_folder().error() == Error::closed);
+  CHECK(none.set_name("x").error() == Error::closed);
+}
+
 TEST_CASE("a new file goes where its name says, and not over a link") {
   Inbox inbox;
   inbox.folder.make_folder("a/b").value();

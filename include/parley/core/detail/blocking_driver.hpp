@@ -22,7 +22,9 @@ class BlockingDriver final : public Driver {
     driver.waker_error_ = driver.waker_.open();
     driver.claimed_ = nullptr;
     driver.stop_told_ = false;
+    driver.bulk().begin_turn();
     operation.start(&driver, nullptr);
+    driver.bulk().give_back();
     if (driver.claimed_ != nullptr) driver.claimed_->blocked(driver.claimed_direction_).store(false);
   }
 
@@ -61,6 +63,7 @@ class BlockingDriver final : public Driver {
     if (outcome.woken) waker_.clear();
     const bool posted = take_posted(operation);
 
+    bulk().begin_turn();
     const bool pause_over = wanted == Step::paused && pause_ <= now();
     if (outcome.ready || pause_over || (posted && wanted == Step::parked)) {
       wanted = step(operation, Drive::advance);

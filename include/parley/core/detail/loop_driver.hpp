@@ -65,6 +65,7 @@ class LoopDriver : public Driver {
 
   std::error_code turn_once(Duration max_wait) {
     finished_.count = 0;
+    bulk().begin_turn();
     if (const int error = poller_->wait(time_to_wait(max_wait), finished_)) return {error, std::system_category()};
     wake_pending_.store(false);
     skip_idle_time();
@@ -159,7 +160,10 @@ class LoopDriver : public Driver {
   void fire_timers() noexcept {
     if (timers_.empty()) return;
     const std::int64_t time = now().time_since_epoch().count();
-    while (Operation* operation = timers_.pop_due(time)) {
+    // What is to go on at a time that has passed goes on next turn, not in this loop again.
+    for (std::size_t left = timers_.size(); left != 0; --left) {
+      Operation* const operation = timers_.pop_due(time);
+      if (operation == nullptr) return;
       if (deadline(*operation) <= time) {
         interrupt(*operation, Drive::expire);
       } else {

@@ -13,6 +13,7 @@
 // inbox's.
 
 #include <parley/core/detail/buffer_pool.hpp>
+#include <parley/core/detail/bulk_share.hpp>
 #include <parley/core/detail/continuation.hpp>
 #include <parley/core/detail/list.hpp>
 #include <parley/core/result.hpp>
@@ -139,6 +140,8 @@ class Driver {
 
   /// Buffers for readers to borrow. On the driver's thread.
   BufferPool& buffers() noexcept { return buffers_; }
+  /// What operations that move much share. On the driver's thread.
+  BulkShare& bulk() noexcept { return bulk_; }
 
   /// Has the driver run this as soon as the coroutine that is running now has suspended. False when it cannot.
   bool run_next(Continuation continuation, TaskPromise& finished) noexcept;
@@ -212,6 +215,7 @@ class Driver {
   std::mutex inbox_lock_;
   List<Operation> inbox_;
   BufferPool buffers_;
+  BulkShare bulk_;
 };
 
 /// The state behind a StopSource and its tokens. Counted; lives as long as any of them or an operation needs it.
