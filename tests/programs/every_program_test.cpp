@@ -29,6 +29,7 @@ const std::vector<Server> servers{{"hello_tcp", {"server"}},
 const std::vector<std::string> clients{"hello_tcp", "hello_udp", "coroutine_chat"};
 const std::vector<std::string> all{"hello_tcp", "hello_udp",      "threaded_chat", "echo_server",
                                    "timeout",   "coroutine_chat", "udp_peer",      "chat_demo"};
+                                   "timeout",   "coroutine_chat", "chat_demo",     "file_copy"};
 
 bool has_endpoint(const std::string& program) { return program != "timeout" && program != "chat_demo"; }
 
@@ -67,8 +68,9 @@ TEST_CASE("every program explains itself") {
 TEST_CASE("wrong usage is told in one line, with status 2") {
   for (const std::string& program : all) {
     INFO(program);
-    const bool has_commands = program.starts_with("hello") || program == "coroutine_chat";
-    const Words good = has_commands             ? Words{"server"}
+    const bool has_commands = program.starts_with("hello") || program == "coroutine_chat" || program == "file_copy";
+    const Words good = program == "file_copy"   ? Words{"receive", "a_file"}
+                       : has_commands           ? Words{"server"}
                        : program == "chat_demo" ? Words{path_of("coroutine_chat")}
                                                 : Words{};
     std::vector<Words> wrong{with(good, {"--what"}), with(good, {"what"}), with(good, {"--what\x1b[2J", "x"})};
