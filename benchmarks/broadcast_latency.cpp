@@ -4,7 +4,7 @@
 
 #include "support/broadcast_scenario.hpp"
 #include "support/broadcast_wire.hpp"
-#include "support/servers.hpp"
+#include "support/parley_servers.hpp"
 
 #include <parley/chat/chat_room.hpp>
 #include <parley/core/scope.hpp>
@@ -38,14 +38,14 @@ Task<Result<>> chat_server(Socket listener) {
   co_return peer.error();
 }
 
-int serve(int listen_fd) {
+int serve_on(PollerKind poller, int listen_fd) {
   auto listener = Socket::adopt(listen_fd);
   if (!listener) return 1;
-  EventLoop loop;
+  EventLoop loop({.poller = poller});
   return loop.run(chat_server(std::move(*listener))) ? 0 : 1;
 }
 
-const bench::Server registered{"parley", serve};
+const bench::ParleyServers<serve_on> registered;
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 
 #include "support/counting_malloc.hpp"
 #include "support/echo_scenario.hpp"
-#include "support/servers.hpp"
+#include "support/parley_servers.hpp"
 
 #include <parley/net/tcp_listener.hpp>
 
@@ -29,14 +29,14 @@ Task<Result<>> echo_server(Socket listener) {
   co_return peer.error();
 }
 
-int serve(int listen_fd) {
+int serve_on(PollerKind poller, int listen_fd) {
   auto listener = Socket::adopt(listen_fd);
   if (!listener) return 1;
-  EventLoop loop;
+  EventLoop loop({.poller = poller});
   return loop.run(echo_server(std::move(*listener))) ? 0 : 1;
 }
 
-const bench::Server registered{"parley", serve};
+const bench::ParleyServers<serve_on> registered;
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace support {
@@ -55,6 +56,11 @@ bool turn_until(parley::EventLoop& loop, Done done) {
   }
   return true;
 }
+
+/// The system call by which loops get the poller that the tests run on, and the one by which they wait. For Faults.
+inline bool loops_use_io_uring() { return std::string_view(parley::EventLoop().poller_name()) == "io_uring"; }
+inline std::string_view poller_open_call() { return loops_use_io_uring() ? "io_uring_setup" : "epoll_create1"; }
+inline std::string_view poller_wait_call() { return loops_use_io_uring() ? "io_uring_enter" : "epoll_wait"; }
 
 /// How many descriptors this process has open.
 inline std::size_t open_descriptors() {

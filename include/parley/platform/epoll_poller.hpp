@@ -7,7 +7,7 @@
 
 #if PARLEY_OS_LINUX
 
-#include <parley/platform/poller.hpp>
+#include <parley/platform/reactor.hpp>
 #include <parley/platform/waker.hpp>
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 namespace parley::inline PARLEY_ABI::platform {
 
-class EpollPoller final : public Poller {
+class EpollPoller final : public Reactor {
  public:
   const char* name() const noexcept override { return "epoll"; }
 
@@ -46,11 +46,6 @@ class EpollPoller final : public Poller {
     }
     pollable.waiting(direction) = &request;
     return 0;
-  }
-
-  bool cancel(Request& request, Direction direction) noexcept override {
-    if (request.pollable->waiting(direction) == &request) request.pollable->waiting(direction) = nullptr;
-    return true;
   }
 
   // Closing alone is not enough: a duplicate of the descriptor in another process would keep it registered.
@@ -90,18 +85,7 @@ class EpollPoller final : public Poller {
 
   static void dispatch(const ::epoll_event& event, Finished& finished) noexcept {
     if (event.data.ptr == nullptr) return;  // the waker
-    Pollable& pollable = *static_cast<Pollable*>(event.data.ptr);
-    constexpr std::uint32_t ended = EPOLLHUP | EPOLLRDHUP | EPOLLERR;
-    // A read also stops short at TCP's urgent mark, with more behind it.
-    if ((event.events & (EPOLLHUP | EPOLLRDHUP | EPOLLPRI)) != 0) pollable.no_more_edges = true;
-    if ((event.events & (EPOLLIN | ended)) != 0) ready(pollable, Direction::read, finished);
-    if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) ready(pollable, Direction::write, finished);
-  }
-
-  static void ready(Pollable& pollable, Direction direction, Finished& finished) noexcept {
-    pollable.set_ready(direction);
-    finished.add(pollable.waiting(direction));
-    pollable.waiting(direction) = nullptr;
+    tell(*static_cast<Pollable*>(event.data.ptr), event.events, finished);
   }
 
   NativeHandle epoll_;

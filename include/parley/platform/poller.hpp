@@ -8,6 +8,7 @@
 
 #include <parley/platform/clock.hpp>
 #include <parley/platform/native_handle.hpp>
+#include <parley/platform/send_batch.hpp>
 
 #include <array>
 #include <cstddef>
@@ -47,8 +48,9 @@ class Pollable {
   }
 
   NativeHandle handle;
-  bool stream;
-  bool registered = false;
+  std::uint32_t slot = 0;  // of the poller's, once registered
+  bool stream : 1;
+  bool registered : 1 = false;
   bool maybe_readable = true;
   bool maybe_writable = true;
   bool no_more_edges = false;
@@ -82,6 +84,12 @@ class Poller {
   virtual int wait(Duration timeout, Finished& finished) noexcept = 0;
   /// Ends the present or the next wait(). From any thread.
   virtual void wake() noexcept = 0;
+
+  /// An empty batch for carry_out(), the poller's own; null where sends gain nothing by being made together, or there is
+  /// no memory.
+  virtual SendBatch* send_batch() noexcept { return nullptr; }
+  /// Makes all sends of that batch, none of which waits, and sets their outcomes.
+  virtual void carry_out(SendBatch&) noexcept {}
 };
 
 }  // namespace parley::inline PARLEY_ABI::platform

@@ -5,6 +5,7 @@
 // the system's best.
 
 #include <parley/platform/epoll_poller.hpp>
+#include <parley/platform/io_uring_poller.hpp>
 
 #include <cstdlib>
 #include <memory>
@@ -12,7 +13,7 @@
 
 namespace parley::inline PARLEY_ABI {
 
-enum class PollerKind { automatic, epoll };
+enum class PollerKind { automatic, epoll, io_uring };
 
 namespace platform {
 
@@ -21,9 +22,11 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
   if (kind == PollerKind::automatic) {
     const char* wanted = std::getenv("PARLEY_POLLER");
     const std::string_view name = wanted == nullptr ? "" : wanted;
-    if (!name.empty() && name != "epoll") return nullptr;
+    if (!name.empty() && name != "epoll" && name != "io_uring") return nullptr;
+    if (name == "io_uring") kind = PollerKind::io_uring;
   }
 #if PARLEY_OS_LINUX
+  if (kind == PollerKind::io_uring) return std::make_unique<IoUringPoller>();
   return std::make_unique<EpollPoller>();
 #else
   return nullptr;

@@ -137,9 +137,9 @@ TEST_CASE("wait() ends the task where the loop fails") {
   char buffer[10];
   const auto receive = [&]() -> Task<Result<std::size_t>> { co_return co_await pair.first.recv(buffer); };
   support::Faults faults;
-  faults.fail_call("epoll_wait", 1, ENOMEM);
+  faults.fail_call(support::poller_wait_call(), 1, ENOMEM);
   CHECK(as_operation(receive()).within(1h).wait().error() == std::errc::not_enough_memory);
-  faults.fail_call("epoll_create1", 1, EMFILE);
+  faults.fail_call(support::poller_open_call(), 1, EMFILE);
   CHECK(as_operation(receive()).wait().error() == std::errc::too_many_files_open);
   CHECK(pair.second.send_all("x").wait());
   CHECK(as_operation(receive()).wait().value() == 1);

@@ -182,9 +182,9 @@ TEST_CASE("wait() on a connection whose loop fails ends it") {
   const Silent silent;
   const std::size_t before = support::open_descriptors();
   support::Faults faults;
-  faults.fail_call("epoll_wait", 1, ENOMEM);
+  faults.fail_call(support::poller_wait_call(), 1, ENOMEM);
   CHECK(Socket::connect("127.0.0.1", silent.address().port()).wait().error() == std::errc::not_enough_memory);
-  faults.fail_call("epoll_create1", 1, EMFILE);
+  faults.fail_call(support::poller_open_call(), 1, EMFILE);
   CHECK(Socket::connect("127.0.0.1", silent.address().port()).wait().error() == std::errc::too_many_files_open);
   CHECK(support::open_descriptors() == before);
 }

@@ -263,10 +263,10 @@ TEST_CASE("a loop that fails ends what runs on it") {
   char buffer[10];
   const auto receive = [&]() -> Task<Result<std::size_t>> { co_return co_await pair.first.recv(buffer); };
   Faults faults;
-  faults.fail_call("epoll_wait", 1, ENOMEM);
+  faults.fail_call(support::poller_wait_call(), 1, ENOMEM);
   EventLoop loop;
   CHECK(loop.run(receive()).error() == std::errc::not_enough_memory);
-  faults.fail_call("epoll_create1", 1, EMFILE);
+  faults.fail_call(support::poller_open_call(), 1, EMFILE);
   EventLoop broken;
   CHECK(broken.run(receive()).error() == std::errc::too_many_files_open);
 }

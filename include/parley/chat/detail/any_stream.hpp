@@ -7,6 +7,11 @@
 
 #include <cstddef>
 #include <span>
+#include <type_traits>
+
+namespace parley::inline PARLEY_ABI {
+class Socket;
+}
 
 namespace parley::inline PARLEY_ABI::detail {
 
@@ -29,6 +34,8 @@ class AnyStream {
   }
   void leave(Operation& operation) const noexcept { calls_->leave(stream_, operation); }
   void shut_down() const noexcept { calls_->shut_down(stream_); }
+  /// To send on it is a send on its descriptor and nothing else.
+  bool is_a_socket() const noexcept { return stream_ != nullptr && calls_->socket; }
   Descriptor* descriptor() const noexcept { return stream_ == nullptr ? nullptr : calls_->descriptor(stream_); }
 
  private:
@@ -37,6 +44,7 @@ class AnyStream {
     void (*leave)(void*, Operation&) noexcept;
     void (*shut_down)(void*) noexcept;
     Descriptor* (*descriptor)(void*) noexcept;
+    bool socket;
   };
   template <class Stream>
   static Stream& as(void* stream) noexcept {
@@ -49,7 +57,8 @@ class AnyStream {
       },
       [](void* stream, Operation& operation) noexcept { leave_stream(as<Stream>(stream), operation); },
       [](void* stream) noexcept { static_cast<void>(as<Stream>(stream).shutdown(ShutdownWay::both)); },
-      [](void* stream) noexcept -> Descriptor* { return as<Stream>(stream).descriptor(); }};
+      [](void* stream) noexcept -> Descriptor* { return as<Stream>(stream).descriptor(); },
+      std::is_same_v<Stream, Socket>};
 
   void* stream_ = nullptr;
   const Calls* calls_ = nullptr;

@@ -16,6 +16,7 @@
 #include <parley/chat/detail/member_table.hpp>
 #include <parley/chat/detail/room_inbox.hpp>
 #include <parley/chat/detail/room_state.hpp>
+#include <parley/chat/detail/sends_together.hpp>
 #include <parley/chat/detail/skip.hpp>
 #include <parley/chat/room_log.hpp>
 #include <parley/chat/room_options.hpp>
@@ -193,12 +194,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   Step deliver(MemberState& member, Operation& operation) noexcept override {
     for (int i = 0; i < max_sends; ++i) {
       Batch batch;
-      const bool aside = prepare_aside(member);
-      if (aside) {
-        batch.gather_aside(*member.aside);
-      } else {
-        batch.gather(member, log_, goal(member), options_.echo);
-      }
+      const bool aside = gather(member, batch);
       std::size_t count = 0;
       if (batch.bytes() != 0) {
         const Step step = member.stream.poll_send(operation, batch.pieces(), count);
@@ -209,6 +205,17 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     }
     operation.succeed();
     return Step::done;
+  }
+
+  // True: what comes next is not of the log.
+  bool gather(MemberState& member, Batch& batch) noexcept {
+    const bool aside = prepare_aside(member);
+    if (aside) {
+      batch.gather_aside(*member.aside);
+    } else {
+      batch.gather(member, log_, goal(member), options_.echo);
+    }
+    return aside;
   }
 
   Result<> append_within_budget(const Message& message, const RoomLog::Encoded* only = nullptr) noexcept {
@@ -265,11 +272,15 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     now.take(behind_);
     const TimePoint start = Clock::now();
     const TimePoint until = start + std::min(options_.max_flush, TimePoint::max() - start);
+    const bool together = together_.begin(loop_->driver());
     int sends = 0;
     while (MemberState* member = now.pop_front()) {
-      serve(*member);
+      const bool alone = now.empty() && (!together || together_.empty());
+      if (alone || !together || !serve_later(*member)) serve(*member);
+      if (together && together_.full()) serve_together();
       if (++sends % sends_between_looks_at_the_clock == 0 && Clock::now() >= until) break;
     }
+    if (together) serve_together();
     now.take(behind_);
     behind_.take(now);
   }
@@ -287,6 +298,26 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     deliveries_.give_back(delivery);
     if (failed) return stream_broke(member);
     place(member);
+  }
+
+  // False: it is to be served by itself.
+  bool serve_later(MemberState& member) noexcept {
+    if (member.cursor < log_.first() || !together_.takes(member)) return false;
+    SendsTogether::Item& item = together_.next(member);
+    item.aside = gather(member, item.batch);
+    if (item.batch.bytes() == 0) return false;
+    together_.add(item);
+    return true;
+  }
+  void serve_together() noexcept {
+    if (together_.empty()) return;
+    together_.carry_out([this](const SendsTogether::Item& item, std::size_t count, bool failed) {
+      MemberState& member = *item.member;
+      if (failed) return stream_broke(member);
+      note_taken(member, item.batch, item.aside, count);
+      if (is_caught_up(member)) return place(member);
+      serve(member);
+    });
   }
 
   void stream_broke(MemberState& member) noexcept {
@@ -354,6 +385,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   List<MemberState> behind_;
   List<MemberState> blocked_;
   DeliveryPool deliveries_;
+  SendsTogether together_;
   RoomInbox inbox_;
   std::unique_ptr<RoomInbox::Reader> reader_;  // while the room belongs to a loop
 };

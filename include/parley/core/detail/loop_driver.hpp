@@ -281,6 +281,9 @@ class LoopDriver : public Driver {
     descriptor.owner.store(nullptr);
   }
 
+  platform::SendBatch* send_batch() noexcept override { return poller_->send_batch(); }
+  void carry_out(platform::SendBatch& batch) noexcept override { poller_->carry_out(batch); }
+
   void wake() noexcept override {
     if (poller_ != nullptr && !wake_pending_.exchange(true)) poller_->wake();
   }

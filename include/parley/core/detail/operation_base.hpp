@@ -138,6 +138,10 @@ class Driver {
   /// Has a parked operation take its next step now, on the driver's thread.
   virtual void advance_parked(Operation& operation) noexcept = 0;
 
+  /// Sends that gain by being made together; see Poller. On the driver's thread.
+  virtual platform::SendBatch* send_batch() noexcept { return nullptr; }
+  virtual void carry_out(platform::SendBatch&) noexcept {}
+
   /// Buffers for readers to borrow. On the driver's thread.
   BufferPool& buffers() noexcept { return buffers_; }
   /// What operations that move much share. On the driver's thread.
