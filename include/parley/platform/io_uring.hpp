@@ -106,6 +106,8 @@ class Ring {
     filled_ = submitted_ = 0;
   }
 
+  NativeSocket handle() const noexcept { return ring_.get(); }
+
   /// Polls can complete many times (5.13).
   bool polls_many_times() const noexcept { return (features_ & feature::resource_tags) != 0; }
 
