@@ -2,7 +2,9 @@
 #include <parley/platform/select_poller.hpp>
 
 #include "support/catch.hpp"
+#include "support/faults.hpp"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <optional>
@@ -50,8 +52,24 @@ TEST_CASE("the kind chooses, then the environment, then the system") {
   {
     const Environment named("PARLEY_POLLER", "epoll");
     CHECK(make_poller(PollerKind::automatic)->name() == std::string("epoll"));
+    CHECK(make_poller(PollerKind::io_uring)->name() == std::string("io_uring"));
+  }
+  {
+    const Environment named("PARLEY_POLLER", "io_uring");
+    CHECK(make_poller(PollerKind::automatic)->name() == std::string("io_uring"));
+    CHECK(make_poller(PollerKind::epoll)->name() == std::string("epoll"));
   }
   const Environment unknown("PARLEY_POLLER", "abacus");
   CHECK(make_poller(PollerKind::automatic) == nullptr);
   CHECK(make_poller(PollerKind::epoll)->name() == std::string("epoll"));
+}
+
+TEST_CASE("where io_uring is forbidden, who asked for it is told, and nobody else") {
+  const Environment none("PARLEY_POLLER", nullptr);
+  support::Faults faults;
+  for (const int error : {EPERM, ENOSYS}) {
+    faults.fail_always("io_uring_setup", error);
+    CHECK(make_poller(PollerKind::io_uring)->open() == error);
+    CHECK(make_poller(PollerKind::automatic)->open() == 0);
+  }
 }
