@@ -313,6 +313,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     if (together_.empty()) return;
     together_.carry_out([this](const SendsTogether::Item& item, std::size_t count, bool failed) {
       MemberState& member = *item.member;
+      if (member.ended()) return;  // because of another's end
       if (failed) return stream_broke(member);
       note_taken(member, item.batch, item.aside, count);
       if (is_caught_up(member)) return place(member);
