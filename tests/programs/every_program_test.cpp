@@ -27,9 +27,8 @@ const std::vector<Server> servers{{"hello_tcp", {"server"}},
                                   {"echo_server", {}},
                                   {"coroutine_chat", {"server"}}};
 const std::vector<std::string> clients{"hello_tcp", "hello_udp", "coroutine_chat"};
-const std::vector<std::string> all{"hello_tcp", "hello_udp",      "threaded_chat", "echo_server",
-                                   "timeout",   "coroutine_chat", "udp_peer",      "chat_demo",
-                                   "file_copy"};
+const std::vector<std::string> all{"hello_tcp",      "hello_udp", "threaded_chat", "echo_server", "timeout",
+                                   "coroutine_chat", "udp_peer",  "chat_demo",     "file_copy"};
 
 bool has_endpoint(const std::string& program) { return program != "timeout" && program != "chat_demo"; }
 
