@@ -78,7 +78,9 @@ TEST_CASE("direct messages and notices stand in order with what is said to all, 
   });
   town.turns();
   const Outcome& told = town.south().tell(dan, "yours");
+  town.turns();
   const Outcome& said = town.south().say_to(dan, bob.member.id(), "to bob");
+  town.turns();
   const Outcome& announced = town.north().announce(bob, "bob is here");
   town.turns();
   CHECK((told.done && !told.error && said.done && !said.error && announced.done && !announced.error));
