@@ -138,7 +138,7 @@ class ReliableUdp {
   /// Completes when the peer has acknowledged all that was sent, and that nothing follows: Result<>. From its beginning
   /// on nothing is sent or received here; when it has completed, however, this is not open any more.
   /// Errors:     Error::peer_lost, std::errc::connection_reset: not all has arrived for certain.
-  /// Cancelling: so does a timeout: drops what is not sent, and tells the peer once.
+  /// Cancelling: so does a timeout: this is not open any more, and what has not arrived fares as with reset().
   [[nodiscard]] auto close() noexcept { return Op<detail::reliable::EndSteps>(nullptr, held_); }
   /// Nothing more is sent; the peer is told when all has arrived, and its recv() then says end_of_stream. Receiving goes
   /// on. Error::closed.

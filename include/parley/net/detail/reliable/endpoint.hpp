@@ -108,10 +108,13 @@ class Endpoint {
     return std::exchange(first->peer, nullptr);
   }
   /// The same of one at this address, where there is an attempt to connect to it too: of two ends that ask each other
-  /// one gives in (yield()).
+  /// one gives in. Those from elsewhere are ended.
   Peer* accept_from(const Address& address) noexcept {
-    if (accepted_.empty() || accepted_.front()->peer->address != address) return nullptr;
-    return accept();
+    while (Peer* const peer = accept()) {
+      if (peer->address == address) return peer;
+      release(*peer);
+    }
+    return nullptr;
   }
   /// What accept() gave waits again.
   void give_back(Peer& peer) noexcept {
@@ -202,7 +205,7 @@ class Endpoint {
     Handshake packet;
     if (!packet.read(datagram)) return 0;
     if (packet.kind == Packet::open) return accepts_ ? answer_open(packet, from, now, reply) : 0;
-    if (packet.kind == Packet::hello) return accepts_ ? answer_hello(packet, from, now, reply) : 0;
+    if (packet.kind == Packet::hello) return answer_hello(packet, from, now, reply);
     Peer* const peer = table_.find(packet.tag);
     if (peer == nullptr || !peer->opening || peer->connection != nullptr || peer->address != from) return 0;
     peer->opening->receive(packet, now);
@@ -255,6 +258,7 @@ class Endpoint {
       answer.terms = connection->own_terms();
       return answer.write(reply);
     }
+    if (!accepts_) return 0;
     Duration age{};
     const auto verdict = cookies_.check(hello.cookie, from, hello.tag, now, age);
     if (verdict == CookieMaker::Verdict::bad) return 0;

@@ -177,7 +177,9 @@ class EndSteps {
   }
   Step interrupt(Operation& operation, Drive how) noexcept {
     const auto reason = how == Drive::expire ? Error::timed_out : Error::cancelled;
-    if (!guest_.was_thrown_out()) held_->reset();
+    const bool there = !guest_.was_thrown_out();
+    guest_.stand_up();
+    if (there) held_->reset();
     operation.fail(reason);
     return Step::done;
   }
@@ -205,7 +207,10 @@ class OpenSteps {
     if (held_ == nullptr && !start(operation)) return Step::done;
     if (!begin(operation, held_.get(), &Held::ender, guest_)) return Step::done;
     Peer& peer = held_->peer;
-    if (peer.connection != nullptr) return finish(operation, guest_, {});
+    if (peer.connection != nullptr) {
+      hub_->endpoint.stop_accepting();
+      return finish(operation, guest_, {});
+    }
     if (Peer* const other = hub_->endpoint.accept_from(*to_)) return go_over(operation, *other);
     switch (peer.opening->state()) {
       case Opening::State::refused:
@@ -241,6 +246,7 @@ class OpenSteps {
     guest_.stand_up();
     held_.reset(new (std::nothrow) Held(hub_, peer));
     if (held_ == nullptr) hub_->endpoint.release(peer);
+    hub_->endpoint.stop_accepting();
     return finish(operation, guest_,
                   held_ == nullptr ? std::make_error_code(std::errc::not_enough_memory) : std::error_code());
   }
