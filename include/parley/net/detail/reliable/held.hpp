@@ -166,12 +166,10 @@ class EndSteps {
     held.connection().end();
     held.touch();
     if (!held.connection().over()) return held.hub->wait(operation, guest_);
-    const bool all = held.connection().drained();
-    const bool lost = held.connection().lost();
-    finish(operation, guest_,
-           all    ? std::error_code()
-           : lost ? make_error_code(Error::peer_lost)
-                  : std::make_error_code(std::errc::connection_reset));
+    std::error_code error;
+    if (!held.connection().drained()) error = std::make_error_code(std::errc::connection_reset);
+    if (held.connection().lost()) error = make_error_code(Error::peer_lost);
+    finish(operation, guest_, error);
     held_->reset();
     return Step::done;
   }

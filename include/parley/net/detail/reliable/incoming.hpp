@@ -10,6 +10,7 @@
 // for the idle timeout is dropped where it may be (latest), and otherwise ends the connection.
 
 #include <parley/core/detail/ring.hpp>
+#include <parley/net/detail/reliable/frames.hpp>
 #include <parley/net/detail/reliable/options.hpp>
 #include <parley/net/detail/reliable/outgoing.hpp>
 #include <parley/net/detail/reliable/wire.hpp>
@@ -25,35 +26,6 @@
 #include <vector>
 
 namespace parley::inline PARLEY_ABI::detail::reliable {
-
-/// A message frame, as read from the wire.
-struct MessageFrame {
-  std::uint8_t channel = 0;
-  std::uint16_t sequence = 0;
-  std::size_t size = 0;      // of the whole message
-  std::size_t fragment = 0;  // which this is
-  ConstBytes bytes;
-
-  /// The rest of a frame that begins with this byte. False where its fields contradict each other.
-  bool read(std::uint8_t first, Reader& from) noexcept {
-    channel = static_cast<std::uint8_t>(first & ~fragment_bit);
-    if (index_of(channel) >= kinds * channels_of_a_kind) return false;
-    sequence = from.get<std::uint16_t>();
-    if ((first & fragment_bit) != 0) {
-      size = from.get<std::uint32_t>();
-      fragment = from.get<std::uint16_t>();
-    }
-    bytes = from.get_bytes(from.get<std::uint16_t>());
-    if (!from.ok()) return false;
-    if ((first & fragment_bit) == 0) {
-      size = bytes.size();
-      fragment = 0;
-      return size <= fragment_size;
-    }
-    if (size <= fragment_size || size > max_message_ever || fragment * fragment_size >= size) return false;
-    return bytes.size() == std::min(fragment_size, size - fragment * fragment_size);
-  }
-};
 
 struct ReceivedMessage {
   std::uint8_t channel = 0;
@@ -95,23 +67,24 @@ class Incoming {
 
   /// What the credit frame says. The peer should be told when it has grown by a good part of the window.
   std::uint32_t limit() const noexcept { return static_cast<std::uint32_t>(base_ + window_ + released_); }
-  bool limit_is_news() const noexcept { return released_ - told_ >= window_ / 4; }
+  bool limit_is_news() const noexcept {
+    const std::uint64_t news = released_ - told_;
+    if (news == 0) return false;
+    const std::uint64_t left = told_ + window_ - (released_ + held_);  // as the peer knows it, or less
+    return news >= window_ / 4 || left < charge_of(max_message_);
+  }
   void limit_told() noexcept { told_ = released_; }
 
-  /// Drops latest messages that stay incomplete. True where another one has been incomplete for longer than this.
+  /// Drops latest messages that stay incomplete. True where another one has been incomplete for longer than this. It
+  /// looks now and then.
   bool is_stuck(TimePoint now, Duration longest) noexcept {
-    for (Channel& channel : channels_) {
-      if (channel.latest != nullptr && now - channel.latest->progress > longest) {
-        latest_held_ -= charge_of(channel.latest->bytes.size());
-        channel.latest.reset();
-      }
-      for (std::uint64_t i = channel.slots.first(); i != channel.slots.next(); ++i) {
-        const Partial* const partial = channel.slots[i].partial.get();
-        if (partial != nullptr && partial->missing != 0 && now - partial->progress > longest) return true;
-      }
-    }
-    return false;
+    if (next_check_ == TimePoint::max() && held() != 0) next_check_ = now + longest / 4;
+    if (now < next_check_) return false;
+    next_check_ = held() != 0 ? now + longest / 4 : TimePoint::max();
+    return std::any_of(channels_.begin(), channels_.end(),
+                       [&](Channel& channel) { return is_stuck(channel, now, longest); });
   }
+  TimePoint next_check() const noexcept { return next_check_; }
 
  private:
   static constexpr std::size_t no_channel = SIZE_MAX;
@@ -156,6 +129,18 @@ class Incoming {
     // All: whole messages that the program has not taken.
     Ring<Ready> ready;
   };
+
+  bool is_stuck(Channel& channel, TimePoint now, Duration longest) noexcept {
+    if (channel.latest != nullptr && now - channel.latest->progress > longest) {
+      latest_held_ -= charge_of(channel.latest->bytes.size());
+      channel.latest.reset();
+    }
+    for (std::uint64_t i = channel.slots.first(); i != channel.slots.next(); ++i) {
+      const Partial* const partial = channel.slots[i].partial.get();
+      if (partial != nullptr && partial->missing != 0 && now - partial->progress > longest) return true;
+    }
+    return false;
+  }
 
   ReceivedMessage pop_from(std::size_t index) {
     Channel& channel = channels_[index];
@@ -254,6 +239,7 @@ class Incoming {
   std::uint64_t base_;
   std::uint64_t released_ = 0;
   std::uint64_t told_ = 0;
+  TimePoint next_check_ = TimePoint::max();
   std::uint64_t received_ = 0;
 };
 

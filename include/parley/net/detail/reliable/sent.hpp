@@ -12,6 +12,7 @@
 #include <parley/platform/clock.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -103,16 +104,28 @@ class SentPackets {
     return again;
   }
 
-  /// Items of packets in flight, the oldest first, while f(item) returns true.
-  template <class Function>
-  void for_each_in_flight(Function f) const {
+  /// The oldest items in flight that the condition, which is asked of each up to there, holds for; each once.
+  struct Oldest {
+    std::array<Item, 8> items{};
+    std::size_t count = 0;
+  };
+  template <class Condition>
+  Oldest oldest(Condition condition) const {
+    Oldest found;
     for (std::uint64_t number = packets_.first(); number != packets_.next(); ++number) {
       const Sent& packet = packets_[number];
       if (packet.state != State::in_flight) continue;
-      for (std::uint64_t i = packet.items; i != packet.items_end; ++i) {
-        if (!f(items_[i])) return;
+      for (std::uint64_t i = packet.items; i != packet.items_end && found.count != found.items.size(); ++i) {
+        const Item& item = items_[i];
+        const auto same = [&](const Item& other) {
+          return other.message == item.message && other.fragment == item.fragment;
+        };
+        const auto end = found.items.begin() + static_cast<std::ptrdiff_t>(found.count);
+        if (condition(item) && std::none_of(found.items.begin(), end, same)) found.items[found.count++] = item;
       }
+      if (found.count == found.items.size()) break;
     }
+    return found;
   }
 
  private:

@@ -103,6 +103,14 @@ inline constexpr std::size_t index_of(std::uint8_t channel) noexcept {
   return static_cast<std::size_t>(channel >> 5 & 3) * channels_of_a_kind + (channel & 15);
 }
 
+/// What an end says of itself when the connection is made.
+struct Terms {
+  std::uint32_t tag = 0;
+  std::uint32_t first = 0;
+  std::uint32_t window = 0;
+  std::uint32_t largest = 0;
+};
+
 /// Writes integers and bytes; what has no room is left out, and room() tells before.
 class Writer {
  public:
