@@ -2,7 +2,7 @@
 #pragma once
 
 // Which pollers this system has, and how one is chosen: by name, else by the environment variable PARLEY_POLLER, else
-// the system's best.
+// the one that is best in most cases.
 
 #include <parley/platform/epoll_poller.hpp>
 #include <parley/platform/io_uring_poller.hpp>
@@ -13,6 +13,10 @@
 
 namespace parley::inline PARLEY_ABI {
 
+/// automatic: what PARLEY_POLLER names, else epoll.
+/// io_uring:  Linux 5.10 and later. Where it is not allowed (by /proc/sys/kernel/io_uring_disabled or a sandbox), the
+///            loop does not run and says so (EPERM, ENOSYS), as for everything that is asked for by name. It saves most
+///            where a message goes to many members of a chat room.
 enum class PollerKind { automatic, epoll, io_uring };
 
 namespace platform {
