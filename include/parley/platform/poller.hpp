@@ -80,7 +80,8 @@ class Poller {
   virtual bool cancel(Request& request, Direction direction) noexcept = 0;
   /// Must be called before a registered descriptor is closed or moves to another poller.
   virtual void forget(Pollable& pollable) noexcept = 0;
-  /// Waits until requests finish, wake() is called or the time is over (Duration::max(): no limit). An errno, or 0.
+  /// Waits until requests finish, wake() is called or the time is over (Duration::max(): no limit). An errno, or 0. It
+  /// may end early, as at a signal.
   virtual int wait(Duration timeout, Finished& finished) noexcept = 0;
   /// Ends the present or the next wait(). From any thread.
   virtual void wake() noexcept = 0;

@@ -94,8 +94,12 @@ TEST_CASE("a wait ends with its time, and with a completion") {
     Ring ring;
     REQUIRE(ring.open(4, 8, kernel) == 0);
     const auto start = parley::Clock::now();
-    CHECK(ring.enter(1, 1500us) == 0);
-    CHECK(parley::Clock::now() - start >= 1500us);
+    int waits = 0;  // signals, and what the kernel does for other rings of this thread, end them early
+    for (Duration left = 1500us; left > 0us; left = 1500us - (parley::Clock::now() - start)) {
+      CHECK(ring.enter(1, left) == 0);
+      ++waits;
+    }
+    CHECK(waits <= 5);
     CHECK(ring.enter(1, Duration::min()) == 0);
     NativeHandle ends[2];
     REQUIRE(open_pair(family_unix, type_stream, ends) == 0);

@@ -131,8 +131,12 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair,
                           "a wait ends with its time, with a wake-up before it, and with one from another thread", "",
                           EpollPoller, Newest, As513, As510) {
   const auto start = parley::Clock::now();
-  CHECK(this->wait(1500us) == 0);
-  CHECK(parley::Clock::now() - start >= 1500us);
+  int waits = 0;  // signals, and what the kernel does for other rings of this thread, end them early
+  for (Duration left = 1500us; left > 0us; left = 1500us - (parley::Clock::now() - start)) {
+    CHECK(this->wait(left) == 0);
+    ++waits;
+  }
+  CHECK(waits <= 5);
   this->poller.wake();
   this->poller.wake();
   CHECK(this->wait(Duration::max()) == 0);
