@@ -98,6 +98,15 @@ class Arguments {
     positionals_.push_back({std::move(name), std::move(meaning), kind_of(value), optional,
                             [&value](std::string_view text) { return read_value(text, value); }});
   }
+  /// All values that are left, after the positional ones; at least one, unless they are optional.
+  void rest(std::string name, std::vector<std::string>& values, std::string meaning, bool optional = false) {
+    rest_ = &values;
+    positional(std::move(name), rest_value_, std::move(meaning), optional);
+    positionals_.back().read = [&values](std::string_view text) {
+      values.emplace_back(text);
+      return true;
+    };
+  }
   /// What is added from here on is shown by --help-all only.
   void more() { more_ = true; }
 
@@ -111,7 +120,9 @@ class Arguments {
       if (more_ && word == "--help-all") return print_line(help(true)) ? 0 : give_up_printing(errno);
     }
     for (std::size_t i = 0; i < words.size(); ++i) {
-      const std::string problem = words[i].starts_with('-') ? take_option(words, i) : take_word(words[i]);
+      // "-" is a word: standard input, for programs that take files.
+      const bool is_option = words[i].starts_with('-') && words[i] != "-";
+      const std::string problem = is_option ? take_option(words, i) : take_word(words[i]);
       if (!problem.empty()) return wrong_usage(problem);
     }
     if (!commands_.empty() && command_.empty()) return wrong_usage("say " + command_words(" or "));
@@ -124,6 +135,7 @@ class Arguments {
   std::string help(bool all = false) const {
     std::string usage = "usage: " + program_ + (commands_.empty() ? "" : " " + command_words("|")) + " [OPTION]...";
     for (const Positional& one : positionals_) usage += one.optional ? " [" + one.name + "]" : " " + one.name;
+    if (rest_ != nullptr) usage += "...";
     std::string text = usage + "\n" + summary_ + "\n\n";
     Rows rows;
     for (const Positional& one : positionals_) rows.add(one.name, one.meaning);
@@ -182,8 +194,8 @@ class Arguments {
 
   std::string take_word(std::string_view word) {
     if (command_.empty() && !commands_.empty()) return take_command(word);
-    if (taken_ == positionals_.size()) return "do not know what " + quoted(word) + " is for";
-    const Positional& one = positionals_[taken_++];
+    if (taken_ == positionals_.size() && rest_ == nullptr) return "do not know what " + quoted(word) + " is for";
+    const Positional& one = taken_ < positionals_.size() ? positionals_[taken_++] : positionals_.back();
     return one.read(word) ? std::string() : one.name + " is " + one.kind + ", not " + quoted(word);
   }
 
@@ -232,7 +244,9 @@ class Arguments {
   std::vector<Command> commands_;
   std::vector<Option> options_;
   std::vector<Positional> positionals_;
-  std::size_t taken_ = 0;  // of them
+  std::size_t taken_ = 0;                     // of them
+  std::vector<std::string>* rest_ = nullptr;  // of whom the last positional is
+  std::string rest_value_;
   bool more_ = false;
 };
 

@@ -42,8 +42,9 @@ enum class FrameType : std::uint8_t {
   problem = 13,   // sender: something that cannot be offered, and why
   finished = 14,  // sender: nothing more is offered
   goodbye = 15,   // receiver: all results were sent
+  total = 16,     // sender: how much it will be in all, once that is known
 };
-inline constexpr std::uint8_t last_frame_type = 15;
+inline constexpr std::uint8_t last_frame_type = 16;
 
 enum class Role : std::uint8_t { put = 1, get = 2, list = 3 };
 enum class Kind : std::uint8_t { file = 1, folder = 2, folder_end = 3 };
@@ -162,6 +163,11 @@ struct Problem {
   std::string_view text;
 };
 
+struct Total {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
 class Encoder {
@@ -262,6 +268,9 @@ inline void append(std::string& out, const Problem& problem) {
       .u16(static_cast<std::uint16_t>(path.size()))
       .text(path)
       .text(problem.text.substr(0, max_text));
+}
+inline void append(std::string& out, const Total& total) {
+  Encoder(out, FrameType::total).u64(total.files).u64(total.bytes);
 }
 /// Of those that say nothing more: alive, want_end, finished, goodbye.
 inline void append(std::string& out, FrameType type) { Encoder(out, type); }
@@ -414,6 +423,13 @@ inline std::optional<ResultFrame> decode_result(std::string_view bytes) {
   result.kept = decoder.u64();
   result.text = decoder.rest(max_path);
   return decoder.done(result);
+}
+inline std::optional<Total> decode_total(std::string_view bytes) {
+  Decoder decoder(bytes);
+  Total total;
+  total.files = decoder.u64();
+  total.bytes = decoder.u64();
+  return decoder.done(total);
 }
 inline std::optional<Problem> decode_problem(std::string_view bytes) {
   Decoder decoder(bytes);

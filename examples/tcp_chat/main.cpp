@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "../common/arguments.hpp"
+#include "../common/password.hpp"
 #include "client.hpp"
 #include "compat_client.hpp"
 #include "compat_server.hpp"
@@ -51,7 +52,7 @@ int run_server(const char* program, int argc, const char* const* argv) {
   }
   std::string password;
   if (!options.password_file.empty()) {
-    const auto read = tcp_chat::read_password(options.password_file);
+    const auto read = common::read_password(options.password_file);
     if (!read) {
       return common::give_up("cannot read a password from " + options.password_file,
                              std::error_code(errno, std::generic_category()));

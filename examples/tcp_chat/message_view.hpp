@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "../common/chat_screen.hpp"
-#include "json.hpp"
+#include "../common/json.hpp"
 #include "server_line.hpp"
 
 namespace tcp_chat {
@@ -29,20 +29,20 @@ class MessageView {
   bool plain(std::string_view kind, std::string_view mark, std::string_view text, common::Colour colour) {
     const std::string clean = parley::make_printable(text);
     if (!json_) return screen_.print(screen_.paint(std::string(mark) + clean, colour));
-    return screen_.print("{\"kind\":" + json_string(kind) + ",\"text\":" + json_string(clean) + '}');
+    return screen_.print("{\"kind\":" + common::json_string(kind) + ",\"text\":" + common::json_string(clean) + '}');
   }
 
   static std::string as_json(const RecordLine& record, std::string_view room) {
     std::string json = "{\"sequence\":" + std::to_string(record.sequence) +
-                       ",\"time\":" + std::to_string(record.time_ms) + ",\"kind\":" + json_string(record.kind) +
-                       ",\"room\":" + json_string(room);
-    if (record.name != "-") json += ",\"name\":" + json_string(record.name);
+                       ",\"time\":" + std::to_string(record.time_ms) + ",\"kind\":" + common::json_string(record.kind) +
+                       ",\"room\":" + common::json_string(room);
+    if (record.name != "-") json += ",\"name\":" + common::json_string(record.name);
     if (record.kind == "missed") {
       std::uint64_t missed = 0;
       parse_number(record.text, missed);
       return json + ",\"missed\":" + std::to_string(missed) + '}';
     }
-    return json + ",\"text\":" + json_string(record.text) + '}';
+    return json + ",\"text\":" + common::json_string(record.text) + '}';
   }
 
   std::string as_text(const RecordLine& record) const {

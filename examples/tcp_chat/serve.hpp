@@ -10,14 +10,13 @@
 #include <parley/net/tcp_listener.hpp>
 #include <parley/net/unix_listener.hpp>
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
 #include "../common/output.hpp"
 #include "server.hpp"
@@ -25,18 +24,6 @@
 #include "session.hpp"
 
 namespace tcp_chat {
-
-/// As many descriptors as the system lets this process have, except some for the process itself.
-inline std::size_t clients_that_descriptors_allow() {
-  constexpr rlim_t own = 64;
-  ::rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024 - own;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
-  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &limit));
-  const rlim_t most = std::min<rlim_t>(limit.rlim_cur, rlim_t{1} << 20);
-  return static_cast<std::size_t>(most > 2 * own ? most - own : most / 2);
-}
 
 class Accepting {
  public:
@@ -85,7 +72,7 @@ inline parley::Task<> log_stats_on_signal(Server& server) {
 
 /// The status to exit with.
 inline parley::Task<int> serve(ServerOptions options, std::string password, std::string program) {
-  std::size_t most = clients_that_descriptors_allow();
+  std::size_t most = common::clients_that_descriptors_allow();
   if (options.max_clients != 0) most = std::min<std::size_t>(most, options.max_clients);
   Server server(options, std::move(password), most);
   Accepting accepting(server);

@@ -17,11 +17,11 @@
 #include <string_view>
 #include <utility>
 
+#include "../common/event_log.hpp"
+#include "../common/password.hpp"
 #include "directory.hpp"
 #include "numbered_lines.hpp"
-#include "password.hpp"
 #include "room.hpp"
-#include "server_log.hpp"
 #include "server_options.hpp"
 #include "token.hpp"
 
@@ -44,12 +44,12 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   const ServerOptions& options() const { return options_; }
-  ServerLog& log() { return log_; }
+  common::EventLog& log() { return log_; }
   Directory& people() { return people_; }
   Room& lobby() { return lobby_; }
   const std::map<std::string, std::unique_ptr<Room>>& rooms() const { return rooms_; }
   std::size_t max_clients() const { return max_clients_; }
-  const Password& password() const { return password_; }
+  const common::Password& password() const { return password_; }
   parley::Scope& tasks() { return tasks_; }
   parley::Duration idle_timeout() const {
     return options_.idle_timeout_s == 0 ? parley::Duration::max() : std::chrono::seconds(options_.idle_timeout_s);
@@ -297,9 +297,9 @@ class Server {
   }
 
   const ServerOptions options_;
-  const Password password_;
+  const common::Password password_;
   const std::size_t max_clients_;
-  ServerLog log_;
+  common::EventLog log_;
   bool is_stopping_ = false;
   std::map<std::string, std::unique_ptr<Room>> rooms_;
   Room& lobby_;

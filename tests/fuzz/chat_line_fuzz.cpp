@@ -6,8 +6,8 @@
 
 #include <parley/chat/message.hpp>
 
+#include "../../examples/common/json.hpp"
 #include "../../examples/tcp_chat/command_line.hpp"
-#include "../../examples/tcp_chat/json.hpp"
 #include "../../examples/tcp_chat/name_rule.hpp"
 #include "../../examples/tcp_chat/numbered_lines.hpp"
 #include "../../examples/tcp_chat/server_line.hpp"
@@ -86,7 +86,7 @@ void try_message(std::string_view name, std::string_view text, parley::MessageKi
 
 // Nothing in a text ends its string, or steers a terminal.
 void try_json(std::string_view text) {
-  const std::string json = json_string(text);
+  const std::string json = common::json_string(text);
   expect(json.size() >= 2 && json.front() == '"' && json.back() == '"', "a string in quotes");
   std::string back;
   for (std::size_t i = 1; i + 1 < json.size(); ++i) {

@@ -37,6 +37,7 @@ void try_decoders(FrameType type, std::string_view payload) {
     case FrameType::abort: return expect_round_trip(decode_abort(payload), type, payload);
     case FrameType::result: return expect_round_trip(decode_result(payload), type, payload);
     case FrameType::problem: return expect_round_trip(decode_problem(payload), type, payload);
+    case FrameType::total: return expect_round_trip(decode_total(payload), type, payload);
     case FrameType::data: expect(false, "data is not a frame of its own"); return;
     case FrameType::alive:
     case FrameType::want_end:

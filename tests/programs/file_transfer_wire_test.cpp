@@ -87,6 +87,7 @@ TEST_CASE("file_transfer: the bytes of each frame are those of the README") {
   CHECK(bytes_of(ResultFrame{1, Outcome::failed, Code::exists, 2, 3, "x"}) ==
         "\xC\0\0\x18\0\0\0\1\3\0\7"s + "\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3x"s);
   CHECK(bytes_of(Problem{Code::not_found, "a", "bc"}) == "\xD\0\0\7\0\xA\0\1abc"s);
+  CHECK(bytes_of(Total{1, 2}) == "\x10\0\0\x10\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2"s);
   char data[4];
   write_data_header(data, 0x010203);
   CHECK(std::string(data, 4) == "\x9\1\2\3"s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The operators' password, from the first line of a file.
+// A password or token from the first line of a file.
 
 #include <cerrno>
 #include <cstddef>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace tcp_chat {
+namespace common {
 
 /// Nothing, and errno says why, when it cannot be read or has no first line.
 inline std::optional<std::string> read_password(const std::string& path) {
@@ -47,4 +47,4 @@ class Password {
   std::string text_;
 };
 
-}  // namespace tcp_chat
+}  // namespace common

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the server prints about its work: a line for each event, as text or as JSON.
+// What a server prints about its work: a line for each event, as text or as JSON.
 
 #include <parley/chat/printable.hpp>
 
@@ -16,24 +16,24 @@
 #include <string_view>
 #include <utility>
 
-#include "../common/output.hpp"
-#include "../common/text.hpp"
 #include "json.hpp"
+#include "output.hpp"
+#include "text.hpp"
 
-namespace tcp_chat {
+namespace common {
 
-class ServerLog {
+class EventLog {
  public:
   struct Field {
     std::string_view name;
     std::string_view value;
   };
 
-  ServerLog(bool json, bool quiet) : json_(json), quiet_(quiet) {}
+  EventLog(bool json, bool quiet) : json_(json), quiet_(quiet) {}
 
   /// "2026-05-01 12:00:00 join room=lobby name=alice", or {"time":...,"event":"join","room":"lobby","name":"alice"}.
-  /// What strangers wrote cannot forge a line. A log that cannot be written ends the program's logging, not the chat; nor
-  /// is the chat held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
+  /// What strangers wrote cannot forge a line. A log that cannot be written ends the program's logging, not its
+  /// service; nor is that held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
   void event(std::string_view event, std::initializer_list<Field> fields = {}) {
     if (quiet_) return;
     if (!would_print_at_once()) {
@@ -59,14 +59,14 @@ class ServerLog {
     line += json_ ? json_string(event) : std::string(event);
     for (const Field& field : fields) append(line, field);
     if (json_) line += '}';
-    quiet_ = !common::print_line(line);
+    quiet_ = !print_line(line);
   }
 
   void append(std::string& line, const Field& field) const {
     constexpr std::size_t most = 1800;  // bytes, which are twice as many when all are escaped
     std::string value = parley::make_printable(field.value);
     if (value.size() > most) {
-      value.resize(common::complete_utf8(std::string_view(value).substr(0, most)));
+      value.resize(complete_utf8(std::string_view(value).substr(0, most)));
       value += "...";
     }
     if (json_) {
@@ -100,4 +100,4 @@ class ServerLog {
   std::uint64_t dropped_ = 0;  // and not told yet
 };
 
-}  // namespace tcp_chat
+}  // namespace common

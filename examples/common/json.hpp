@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace tcp_chat {
+namespace common {
 
 /// The text in quotes. What is not UTF-8 becomes U+FFFD, and characters that would steer a terminal are left out, since
 /// such lines are looked at too.
@@ -21,4 +21,4 @@ inline std::string json_string(std::string_view text) {
   return json += '"';
 }
 
-}  // namespace tcp_chat
+}  // namespace common

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What `send` and `get` show: bars on a terminal, lines in a pipe, objects for programs, or only what went wrong.
+
+#include <parley/chat/printable.hpp>
+#include <parley/io/xxh64.hpp>
+#include <parley/platform/clock.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "../common/json.hpp"
+#include "../common/output.hpp"
+#include "../common/terminal.hpp"
+#include "amounts.hpp"
+#include "client_options.hpp"
+#include "part.hpp"
+#include "report.hpp"
+
+namespace file_transfer {
+
+class ClientReport final : public Report {
+ public:
+  ClientReport(const ClientOptions& options, Role role)
+      : style_(options.quiet                                                   ? Style::quiet
+               : options.json                                                  ? Style::json
+               : common::output_is_terminal() && common::terminal_is_capable() ? Style::bars
+                                                                               : Style::lines),
+        verb_(role == Role::put ? "sent" : "got"),
+        failure_(std::string("cannot ") + (role == Role::put   ? "send "
+                                           : role == Role::get ? "get "
+                                                               : "list ")) {}
+  ClientReport(const ClientReport&) = delete;
+  ClientReport& operator=(const ClientReport&) = delete;
+  ~ClientReport() override { clear_bars(); }
+
+  // ---- Report ----
+
+  void began(std::string_view name, std::uint64_t size, std::uint64_t offset) override {
+    current_ = parley::make_printable(name);
+    current_size_ = size;
+    current_done_ = current_start_ = offset;
+    current_since_ = parley::Clock::now();
+    if (offset == 0) return;
+    if (style_ == Style::json) {
+      print("{\"event\":\"resume\",\"name\":" + common::json_string(name) + ",\"from\":" + std::to_string(offset) +
+            ",\"bytes\":" + std::to_string(size) + '}');
+    } else if (size != unknown_size && offset != size) {
+      line("going on with " + current_ + " at " + bytes_text(offset) + " of " + bytes_text(size));
+    }
+    whole_done_ += offset;
+  }
+  void moved(std::uint64_t done) override {
+    whole_done_ += done - current_done_;
+    moved_ += done - current_done_;
+    current_done_ = done;
+    show_progress();
+  }
+  void compared(std::string_view name, std::uint64_t done, std::uint64_t of) override {
+    if (style_ != Style::bars || !is_time(std::chrono::milliseconds(100))) return;
+    draw(parley::make_printable(name) + "  comparing " + bar_text(done, of, 20), {});
+  }
+  void total(std::uint64_t files, std::uint64_t bytes) override {
+    total_files_ = files;
+    total_bytes_ = bytes;
+  }
+  void note(std::string_view name, std::string_view text) override {
+    if (style_ == Style::quiet) return;
+    if (style_ == Style::json) {
+      print("{\"event\":\"note\",\"name\":" + common::json_string(name) + ",\"text\":" + common::json_string(text) +
+            '}');
+    } else {
+      complain(parley::make_printable(name) + ": " + parley::make_printable(text));
+    }
+  }
+  void ended(const FileReport& file) override {
+    if (parley::make_printable(file.name) == current_) current_size_ = 0;
+    if (file.outcome == Outcome::failed) return failed(file);
+    failed_.erase(key_of(file.name));  // in an attempt before
+    if (!seen_.insert(key_of(file.name)).second) return;
+    ++files_;
+    const bool was_there = file.outcome == Outcome::was_there;
+    was_there_ += was_there;
+    if (was_there) whole_done_ += file.size;
+    const std::string hash = parley::xxh64_text(file.hash);
+    if (style_ == Style::json) {
+      print("{\"event\":\"" + std::string(was_there ? "was-there" : verb_) +
+            "\",\"name\":" + common::json_string(file.name) + ",\"as\":" + common::json_string(file.there) +
+            ",\"bytes\":" + std::to_string(file.size) + ",\"xxh64\":\"" + hash + "\"}");
+    } else if (style_ == Style::lines ||
+               (style_ == Style::bars && (files_ <= shown_files || file.size >= large_file))) {
+      std::string text = (was_there ? "was there " : verb_ + ' ') + parley::make_printable(file.name);
+      if (file.there != file.name) text += " as " + parley::make_printable(file.there);
+      line(text + "  " + std::to_string(file.size) + " bytes  xxh64 " + hash);
+    }
+  }
+
+  // ---- For the client ----
+
+  /// The file whose bytes moved last, where it has not ended; large enough to be kept in part.
+  std::string under_way() const {
+    const bool is_kept = current_size_ != unknown_size && current_size_ >= Part::resumable_size && current_done_ != 0;
+    return is_kept ? current_ : std::string();
+  }
+  /// Something is wrong that is not one file's.
+  void trouble(std::string_view text) { complain(parley::make_printable(text)); }
+  void redraw() { show_progress(); }
+  bool all_well() const { return failed_.empty() && !output_failed_; }
+  std::uint64_t files() const { return files_; }
+  std::uint64_t bytes_moved() const { return moved_; }
+  /// Of a list.
+  void listed(const Offer& offer) {
+    const bool is_folder = offer.kind == Kind::folder;
+    if (style_ == Style::json) {
+      print("{\"name\":" + common::json_string(offer.path) + ",\"kind\":\"" + (is_folder ? "folder" : "file") +
+            "\",\"bytes\":" + std::to_string(offer.size) +
+            ",\"modified-ms\":" + std::to_string(offer.modified_ns / 1'000'000) + '}');
+      return;
+    }
+    const std::time_t seconds = offer.modified_ns / 1'000'000'000;
+    std::tm parts{};
+    ::localtime_r(&seconds, &parts);
+    char columns[64];
+    const std::size_t count = std::strftime(columns, sizeof columns, "%Y-%m-%d %H:%M", &parts);
+    std::string size = is_folder ? "-" : std::to_string(offer.size);
+    size.insert(0, 14 - std::min<std::size_t>(size.size(), 14), ' ');
+    print(size + "  " + std::string(columns, count) + "  " + parley::make_printable(offer.path) +
+          (is_folder ? "/" : ""));
+  }
+  /// After the last attempt.
+  void summary() {
+    clear_bars();
+    const double seconds = seconds_since(start_);
+    if (style_ == Style::json) {
+      print("{\"event\":\"end\",\"files\":" + std::to_string(files_) + ",\"were-there\":" + std::to_string(was_there_) +
+            ",\"failed\":" + std::to_string(failed_.size()) + ",\"bytes-moved\":" + std::to_string(moved_) +
+            ",\"seconds\":" + std::to_string(seconds) + '}');
+    } else if (style_ != Style::quiet) {
+      std::string text = std::to_string(files_) + (files_ == 1 ? " file" : " files");
+      if (was_there_ != 0)
+        text += ", of which " + std::to_string(was_there_) + (was_there_ == 1 ? " was" : " were") + " there";
+      if (!failed_.empty()) text += ", " + std::to_string(failed_.size()) + " failed";
+      text += "; " + bytes_text(moved_) + " in " + bytes_text_of_seconds(seconds);
+      if (seconds > 0) text += ", " + bytes_text(static_cast<double>(moved_) / seconds) + "/s";
+      print(text);
+    }
+  }
+
+ private:
+  enum class Style : std::uint8_t { quiet, json, lines, bars };
+  static constexpr std::uint64_t shown_files = 20;
+  static constexpr std::uint64_t large_file = std::uint64_t{1} << 20;
+
+  static std::string bytes_text_of_seconds(double seconds) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+    return text;
+  }
+  static double seconds_since(parley::TimePoint time) {
+    return std::chrono::duration<double>(parley::Clock::now() - time).count();
+  }
+
+  void failed(const FileReport& file) {
+    failed_.insert(key_of(file.name));
+    if (style_ == Style::json) {
+      print("{\"event\":\"failed\",\"name\":" + common::json_string(file.name) + ",\"code\":\"" +
+            std::string(name_of(file.code)) + "\",\"why\":" + common::json_string(file.why) +
+            ",\"kept\":" + std::to_string(file.kept) + '}');
+      return;
+    }
+    std::string text = failure_ + parley::make_printable(file.name) + ": " + parley::make_printable(file.why);
+    if (file.kept != 0) text += " (" + bytes_text(file.kept) + " of it are kept: the same command goes on from there)";
+    complain(text);
+  }
+
+  static std::uint64_t key_of(std::string_view name) {
+    parley::Xxh64 hash;
+    hash.update(name);
+    return hash.digest();
+  }
+
+  // ---- Output ----
+
+  void print(std::string_view text) {
+    if (!output_failed_ && !common::print_line(text)) {
+      output_failed_ = true;
+      common::give_up_printing(errno);
+    }
+  }
+  void line(std::string_view text) {
+    if (style_ == Style::quiet || style_ == Style::json) return;
+    clear_bars();
+    print(text);
+  }
+  void complain(std::string_view text) {
+    clear_bars();
+    common::print_error(text);
+  }
+
+  bool is_time(std::chrono::milliseconds every) {
+    const auto now = parley::Clock::now();
+    if (now - shown_ < every) return false;
+    shown_ = now;
+    return true;
+  }
+
+  void show_progress() {
+    if (style_ == Style::quiet) return;
+    if (style_ == Style::bars) {
+      if (is_time(std::chrono::milliseconds(100))) draw(file_line(), whole_line());
+      return;
+    }
+    // In a pipe those who wait want to hear something now and then.
+    if (!is_time(std::chrono::seconds(style_ == Style::json ? 1 : 5))) return;
+    if (is_first_) {
+      is_first_ = false;
+      return;
+    }
+    if (style_ == Style::json) {
+      print("{\"event\":\"progress\",\"name\":" + common::json_string(current_) +
+            ",\"done\":" + std::to_string(current_done_) +
+            (current_size_ == unknown_size ? "" : ",\"bytes\":" + std::to_string(current_size_)) +
+            ",\"rate\":" + std::to_string(static_cast<std::uint64_t>(rate())) + '}');
+    } else {
+      print(file_line());
+    }
+  }
+
+  // Of this file, since it began or was gone on with.
+  double rate() const {
+    const double seconds = seconds_since(current_since_);
+    return seconds > 0 ? static_cast<double>(current_done_ - current_start_) / seconds : 0;
+  }
+  std::string file_line() const {
+    std::string text = current_ + "  ";
+    if (current_size_ == unknown_size) return text + bytes_text(current_done_) + "  " + bytes_text(rate()) + "/s";
+    const double left = rate() > 0 ? static_cast<double>(current_size_ - current_done_) / rate() : -1;
+    return text + bar_text(current_done_, current_size_, 20) + "  " + bytes_text(rate()) + "/s  " + time_text(left);
+  }
+  std::string whole_line() const {
+    const double seconds = seconds_since(start_);
+    const double rate = seconds > 0 ? static_cast<double>(moved_) / seconds : 0;
+    std::string text = "all: ";
+    if (total_bytes_ == 0)
+      return text + std::to_string(files_) + " files, " + bytes_text(whole_done_) + "  " + bytes_text(rate) + "/s";
+    const std::uint64_t left = total_bytes_ > whole_done_ ? total_bytes_ - whole_done_ : 0;
+    return text + bar_text(whole_done_, total_bytes_, 20) + "  " + bytes_text(rate) + "/s  " +
+           time_text(rate > 0 ? static_cast<double>(left) / rate : -1) + "  " + std::to_string(files_) + " of " +
+           std::to_string(total_files_) + " files";
+  }
+
+  // Skipped while the terminal takes nothing.
+  void draw(std::string first, std::string second) {
+    ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    if (::poll(&output, 1, 0) == 0) return;
+    const std::size_t columns = std::max<std::size_t>(common::terminal_columns(), 20);
+    std::string text = drawn_ ? back : "";
+    text += "\r\x1b[J" + shortened(std::move(first), columns - 1) + "\r\n" + shortened(std::move(second), columns - 1);
+    drawn_ = true;
+    static_cast<void>(common::write_to_terminal(text));
+  }
+  void clear_bars() {
+    if (!drawn_) return;
+    drawn_ = false;
+    static_cast<void>(common::write_to_terminal(std::string(back) + "\r\x1b[J"));
+  }
+  // In the middle of the name, which stands first: its end tells more than its middle, and so do the numbers. By bytes,
+  // which are at least as many as columns for all but a few scripts.
+  static std::string shortened(std::string text, std::size_t columns) {
+    if (text.size() <= columns) return text;
+    std::size_t begin = text.size() - columns + 1;
+    while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
+    return "<" + text.substr(begin);
+  }
+
+  static constexpr const char* back = "\x1b[1A";
+
+  const Style style_;
+  const std::string verb_, failure_;
+  const parley::TimePoint start_ = parley::Clock::now();
+  parley::TimePoint shown_ = start_;
+  std::string current_;
+  std::uint64_t current_size_ = 0, current_done_ = 0, current_start_ = 0;
+  parley::TimePoint current_since_ = start_;
+  std::uint64_t files_ = 0, was_there_ = 0;
+  std::uint64_t moved_ = 0;       // bytes
+  std::uint64_t whole_done_ = 0;  // bytes that are through, or were there
+  std::uint64_t total_files_ = 0, total_bytes_ = 0;
+  std::unordered_set<std::uint64_t> seen_, failed_;  // names, by their hashes, over all attempts
+  bool drawn_ = false;
+  bool is_first_ = true;
+  bool output_failed_ = false;
+};
+
+}  // namespace file_transfer

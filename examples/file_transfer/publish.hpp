@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Gives files that are whole and verified their names, many with one sync.
+
+#include <parley/io/folder.hpp>
+#include <parley/io/new_file.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "names.hpp"
+#include "wire.hpp"
+
+namespace file_transfer {
+
+inline parley::FileTime file_time(std::int64_t ns) { return parley::FileTime(std::chrono::nanoseconds(ns)); }
+inline std::int64_t nanoseconds(parley::FileTime time) { return time.time_since_epoch().count(); }
+
+/// A file that waits for its name, or a folder that waits for its times.
+struct Ready {
+  std::uint32_t id = 0;
+  Kind kind = Kind::file;
+  std::string name;    // as it was offered
+  std::string target;  // where it goes
+  std::uint16_t mode = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t size = 0;
+  std::uint64_t hash = 0;
+  bool resumable = false;               // there is a state to remove
+  std::optional<parley::NewFile> file;  // of a file
+  std::error_code error;                // why it did not work
+};
+
+struct Batch {
+  parley::Folder folder;
+  parley::IfExists if_exists = parley::IfExists::refuse;
+  std::vector<Ready> all;
+};
+
+/// In order, so that a folder gets its times after what is in it. Blocks for as long as the disk takes: on a pool.
+inline void publish(Batch& batch) {
+  const auto files = [&](auto act) {
+    for (Ready& one : batch.all) {
+      if (one.kind != Kind::file || one.error) continue;
+      if (const parley::Result<> done = act(one); !done) one.error = done.error();
+    }
+  };
+  std::size_t count = 0;
+  files([&](Ready& one) {
+    ++count;
+    parley::File& file = one.file->file();
+    if (auto set = file.set_mode(one.mode); !set) return set;
+    return file.set_times(file_time(one.modified_ns), file_time(one.modified_ns));
+  });
+  const bool together = count > 1;
+  const auto synced = together ? batch.folder.sync_file_system() : parley::Result<>();
+  files([&](Ready& one) { return together ? synced : one.file->file().sync(); });
+
+  std::set<std::string, std::less<>> folders;
+  for (Ready& one : batch.all) {
+    if (one.error) continue;
+    if (one.kind == Kind::file) {
+      if (const auto published = one.file->publish(batch.if_exists); !published) {
+        one.error = published.error();
+        static_cast<void>(one.file->discard());
+      }
+      if (one.resumable) static_cast<void>(batch.folder.remove_file(PartNames(one.target).state));
+      folders.emplace(parent_of(one.target));
+    } else if (auto folder = batch.folder.open_folder(one.target)) {
+      const auto mode = folder->set_mode(one.mode);
+      const auto times = folder->set_times(file_time(one.modified_ns), file_time(one.modified_ns));
+      one.error = mode ? times.error() : mode.error();
+    } else {
+      one.error = folder.error();
+    }
+  }
+  std::error_code failed;
+  if (folders.size() > 1) {
+    failed = batch.folder.sync_file_system().error();
+  } else if (folders.size() == 1) {
+    const auto folder = folders.begin()->empty() ? parley::Result<parley::Folder>(batch.folder)
+                                                 : batch.folder.open_folder(*folders.begin());
+    failed = folder ? folder->sync().error() : folder.error();
+  }
+  for (Ready& one : batch.all) {
+    if (failed && one.kind == Kind::file && !one.error) one.error = failed;
+    one.file.reset();
+  }
+}
+
+}  // namespace file_transfer

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Runs the server: listens, accepts, and ends in good order.
+
+#include <parley/core/scope.hpp>
+#include <parley/net/tcp_listener.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "../common/descriptor_limit.hpp"
+#include "../common/listening.hpp"
+#include "../common/output.hpp"
+#include "server.hpp"
+#include "session.hpp"
+
+namespace file_transfer {
+
+/// Tells somebody that there is no room, as far as that goes at once, and leaves.
+inline parley::Task<> turn_away(parley::Socket socket) {
+  std::string text = encoded(Preface{});
+  append(text, Failure{Code::full, "the server has as many clients as it takes"});
+  const auto told = co_await socket.send_all(text).within(farewell_patience);
+  static_cast<void>(told);
+  static_cast<void>(socket.shutdown(parley::ShutdownWay::send));
+  char dropped[1024];
+  const auto until = parley::Clock::now() + farewell_patience;
+  bool goes_on = true;
+  while (goes_on) {
+    const auto got = co_await socket.recv(dropped).within(until - parley::Clock::now());
+    goes_on = got && *got != 0;
+  }
+}
+
+/// The status to exit with.
+inline parley::Task<int> serve(ServerOptions options, std::string token, std::string program) {
+  auto folder = parley::Folder::make(options.dir);
+  if (!folder) co_return common::give_up("cannot open the folder " + options.dir, folder.error());
+  const std::string asked = common::endpoint(options.host, options.port);
+  auto listener = parley::TcpListener::bind(options.host, options.port);
+  if (!listener) co_return common::give_up("cannot listen on " + asked, listener.error());
+  const parley::Address at = listener->local_address().value();
+  const bool needs_token = !token.empty();
+  Server server(options, std::move(*folder), std::move(token));
+  if (options.log == "json") {
+    server.log().event("listen", {{"address", at.to_string()}, {"dir", options.dir}});
+  } else if (!options.quiet) {
+    const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
+    const std::string with_token = needs_token ? "--token-file " + options.token_file + " " : "";
+    std::vector<std::string> ways;
+    if (!options.read_only) ways.push_back(program + " send " + with_token + reach + " FILE");
+    if (!options.write_only) ways.push_back(program + " get " + with_token + reach + " NAME");
+    common::announce(at, ways);
+  }
+  const std::size_t most = std::min<std::size_t>(options.max_clients, common::clients_that_descriptors_allow());
+  parley::Scope sessions;
+  parley::Scope unwanted;
+  parley::Result<parley::Socket> peer;
+  parley::Address from;
+  while ((peer = co_await listener->accept(from))) {
+    static_cast<void>(peer->set(parley::NoDelay{true}));
+    static_cast<void>(peer->set(parley::KeepAlive{true}));
+    if (sessions.size() < most) {
+      sessions.spawn(serve_client(server, std::move(*peer), from.to_string()));
+    } else if (unwanted.size() < 64) {
+      unwanted.spawn(turn_away(std::move(*peer)));
+    } else {
+      peer->close();
+    }
+  }
+  const std::error_code failure = peer.error() == parley::Error::cancelled ? std::error_code() : peer.error();
+  if (!failure) common::end_line_of_ctrl_c();
+  server.log().event("stop");
+  static_cast<void>(co_await unwanted.cancel_and_join());
+  static_cast<void>(co_await sessions.cancel_and_join());
+  if (failure) co_return common::give_up("cannot accept connections on " + at.to_string(), failure);
+  co_return 0;
+}
+
+}  // namespace file_transfer

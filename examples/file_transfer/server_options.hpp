@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What `file_transfer serve` can be told.
+
+#include <cstdint>
+#include <string>
+
+namespace file_transfer {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::string dir = "inbox";
+  std::uint32_t max_clients = 256;
+  std::uint64_t max_size = 0;    // of a file; 0: any
+  std::uint64_t rate_limit = 0;  // bytes a second, all clients together; 0: any
+  std::string on_exists = "refuse";
+  std::string token_file;
+  std::string log = "text";
+  std::uint32_t clients = 0;  // with --compat
+  bool read_only = false;
+  bool write_only = false;
+  bool compat = false;
+  bool quiet = false;
+};
+
+}  // namespace file_transfer
