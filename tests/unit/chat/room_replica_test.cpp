@@ -196,6 +196,31 @@ TEST_CASE("a newcomer gets the history, on a loop that came late, too") {
   CHECK(bob.got() == "<ann> four\n");
 }
 
+TEST_CASE("a loop that comes when the log has dropped its beginning has the rest under the same numbers") {
+  Town town({.history_messages = 2, .max_lag = small_lag});
+  FullLines full;
+  Person ann;
+  RemotePerson bob;
+  ann.join(town.stage, *town.room, "ann");
+  for (int i = 0; i < 200; ++i) {
+    town.stage.say(ann.member, std::to_string(i) + std::string(1000, '.'));
+    town.turns(1);
+  }
+  Branch late(town.home->door());
+  const Outcome& joined = late.join(bob, "bob", {.format = &full});
+  for (int i = 0; i < 4; ++i) {
+    town.turns(1);
+    late.stage.turn();
+  }
+  REQUIRE((joined.done && !joined.error));
+  CHECK(late.room->newest().sequence == 200);
+  const std::string got = bob.got();
+  CHECK(got.starts_with("199 text "));
+  CHECK(got.find("\n200 text ") != std::string::npos);
+  CHECK(line_count(got) == 2);
+  late.drop(bob);
+}
+
 TEST_CASE("who comes back on another loop goes on without gap and without duplicate") {
   Town town;
   FullLines full;
@@ -636,6 +661,25 @@ TEST_CASE("close waits for a history that is on its way on another loop") {
   CHECK_FALSE(closed.done);
   bob.unblock();
   town.turns();
+  CHECK(closed.done);
+  CHECK(bob.got() == "<ann> history\n");
+}
+
+TEST_CASE("close waits for whoever the home has let in and whose loop has not heard of it") {
+  Town town({.history_messages = 10});
+  Person ann;
+  RemotePerson bob;
+  ann.join(town.stage, *town.room, "ann");
+  town.stage.say(ann.member, "history");
+  town.turns();
+  const Outcome& joined = town.north().join(bob, "bob");
+  town.stage.turn();
+  CHECK(town.room->size() == 2);
+  const Outcome& closed = town.stage.close(*town.room);
+  town.stage.turn();
+  CHECK_FALSE(closed.done);
+  town.turns();
+  CHECK((joined.done && !joined.error));
   CHECK(closed.done);
   CHECK(bob.got() == "<ann> history\n");
 }
