@@ -16,7 +16,7 @@
 
 using namespace parley;
 
-Task<Result<>> send(std::string path, std::string host, std::uint16_t port) {
+Task<Result<>> send_copy(std::string path, std::string host, std::uint16_t port) {
   const auto file = File::open(path);
   if (!file) co_return file.error();
   const auto hash = co_await hash_file(*file);  // reads the whole file, on another thread
@@ -27,7 +27,7 @@ Task<Result<>> send(std::string path, std::string host, std::uint16_t port) {
   co_return (co_await send_file(*peer, *file)).error();
 }
 
-Task<Result<>> receive(std::string name, std::string host, std::uint16_t port) {
+Task<Result<>> receive_copy(std::string name, std::string host, std::uint16_t port) {
   auto listener = TcpListener::bind(host, port);
   if (!listener) co_return listener.error();
   const auto here = listener->local_address().value();
@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   arguments.option("--port", "PORT", port, "0 has the receiver take a free one");
   if (const auto status = arguments.parse(argc, argv)) return *status;
   return run([&]() -> Task<int> {
-    const auto copied = co_await (arguments.command() == "send" ? send : receive)(file, host, port);
+    const auto copied = co_await (arguments.command() == "send" ? send_copy : receive_copy)(file, host, port);
     co_return copied ? 0 : common::give_up("cannot " + arguments.command() + " " + file, copied.error());
   });
 }

@@ -360,8 +360,9 @@ TEST_CASE("a transfer that waits for its turn can be stopped, timed out and dest
     std::error_code error;
     std::uint64_t moved = 0;
     const auto receive = [&](MemoryStream& stream, bool told) -> Task<> {
-      const auto outcome =
-          co_await recv_file(stream, target.file, {.size = size}).within(1s).stop(told ? stop.token() : StopToken());
+      StopToken token;  // named: g++ 12 destroys a conditional temporary twice
+      if (told) token = stop.token();
+      const auto outcome = co_await recv_file(stream, target.file, {.size = size}).within(1s).stop(token);
       if (!told) co_return;
       error = outcome.error();
       moved = outcome.bytes();
