@@ -25,10 +25,14 @@ extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t bytes) noexcept { return refused() ? nullptr : __libc_malloc(bytes); }
 void* calloc(std::size_t items, std::size_t bytes) noexcept {
   return refused() ? nullptr : __libc_calloc(items, bytes);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+  return refused() ? nullptr : __libc_memalign(alignment, bytes);
 }
 void* realloc(void* memory, std::size_t bytes) noexcept { return refused() ? nullptr : __libc_realloc(memory, bytes); }
 }
