@@ -144,7 +144,8 @@ Task<Result<>> take_tcp(TcpListener& listener) {
     if (!count || *count == 0) co_return count.error();
     got += *count;
   }
-  co_return co_await peer->send_all("k");
+  const auto told = co_await peer->send_all("k");
+  co_return told.error();
 }
 Task<Result<>> give_tcp(const Address& to) {
   auto peer = Socket::open(family::ipv4, type::stream).value();

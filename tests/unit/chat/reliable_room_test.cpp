@@ -31,7 +31,7 @@ Task<> session(ChatRoom& room, ReliableUdp peer) {
       const auto said = co_await member->say(*line);
       if (!said) break;
     }
-    static_cast<void>(co_await member->leave(2s));
+    static_cast<void>(co_await member->leave().within(2s));
   }
   static_cast<void>(co_await peer.close().within(2s));
 }
