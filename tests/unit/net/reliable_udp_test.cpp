@@ -222,7 +222,7 @@ TEST_CASE("nobody there, no room, and a server that comes later") {
       auto made = co_await ReliableUdp::connect(to).within(20s);
       into.emplace(std::move(made));
     }(nowhere, outcome));
-    co_await sleep(10ms);
+    static_cast<void>(co_await sleep(10ms));
     auto listener = ReliableListener::bind(nowhere, {.max_connections = 1}).value();
     auto server = co_await listener.accept().within(20s);
     static_cast<void>(co_await scope.join());
@@ -348,7 +348,7 @@ TEST_CASE("operations that are cancelled or destroyed at any point lose no messa
       }(ends.server, got));
       const auto sent = co_await ends.client.send(std::to_string(i));
       CHECK(sent.has_value());
-      for (int turns = 0; turns < i % 6; ++turns) co_await sleep(1us);
+      for (int turns = 0; turns < i % 6; ++turns) static_cast<void>(co_await sleep(1us));
       if (i % 2 == 0) {
         receiving.reset();
       } else {
@@ -382,7 +382,7 @@ TEST_CASE("a coroutine that accepts, connects or closes is destroyed or cancelle
         const auto sent = co_await peer->send("x");
         if (sent) static_cast<void>(co_await peer->close());
       }(address));
-      for (int turns = 0; turns < i / 2; ++turns) co_await sleep(1us);
+      for (int turns = 0; turns < i / 2; ++turns) static_cast<void>(co_await sleep(1us));
       if (i % 2 == 0) {
         scope.reset();
       } else {
@@ -413,7 +413,7 @@ TEST_CASE("two that ask each other get one connection") {
         if (peer) into.emplace(std::move(*peer));
       };
       scope.spawn(meet(a, b, one));
-      if (!together) co_await sleep(20ms);
+      if (!together) static_cast<void>(co_await sleep(20ms));
       scope.spawn(meet(b, a, other));
       static_cast<void>(co_await scope.join());
       REQUIRE(one.has_value());
