@@ -343,6 +343,17 @@ TEST_CASE("a receiver that does not read stops the sender, within the window, an
   CHECK(received == sent);
 }
 
+TEST_CASE("a message that needs nearly all of the window is not kept waiting for the rest of it") {
+  World world(20);
+  Pair pair(world, {.max_message = 5000, .window = 6000, .send_buffer = 20000});
+  for (const std::size_t size : {1300u, 5000u, 1300u, 5000u}) {
+    REQUIRE(pair.client.send(*pair.near, std::string(size, 'w')));
+    CHECK(world.run_while_not([&] { return pair.far->connection->has_message(); }, 5s));
+    if (pair.far->connection->has_message()) pair.far->connection->pop();
+    pair.server.flush(pair.far);
+  }
+}
+
 TEST_CASE("a flood of fragments that are never completed stays within the window, and ends the connection") {
   const ReliableOptions options{.max_message = 200000, .window = 300000, .idle_timeout = 10s};
   World world(13);
