@@ -134,8 +134,10 @@ CpuUse ServerProcess::cpu() const {
   return use;
 }
 
-MemoryUse ServerProcess::memory() const {
-  const std::string text = read_small(proc("smaps_rollup"));
+MemoryUse ServerProcess::memory() const { return memory_of(pid_); }
+
+MemoryUse memory_of(pid_t process) {
+  const std::string text = read_small("/proc/" + std::to_string(process) + "/smaps_rollup");
   return {field_bytes(text.c_str(), "\nPss:"), field_bytes(text.c_str(), "\nRss:"),
           field_bytes(text.c_str(), "\nPrivate_Dirty:")};
 }

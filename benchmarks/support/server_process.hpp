@@ -25,6 +25,9 @@ struct CpuUse {
   double system_s;  ///< the other part
 };
 
+/// Of any process of this user's.
+MemoryUse memory_of(pid_t process);
+
 class ServerProcess {
  public:
   /// Starts the server `name` on a listening socket of its own. `prefix` goes before its command, for example
