@@ -190,7 +190,7 @@ TEST_CASE("case 2: each of thousands of idle members gets every broadcast exactl
   if (by_hand("PARLEY_STRESS_MEMBERS")) {
     WARN(members << " members: " << each << " bytes each, joined within " << milliseconds_text(joined_after));
   }
-  if (!sanitized) CHECK(each < 8192);
+  if (!sanitized) CHECK(each <= 512);  // as is promised for 9,000; a few pages more or less are little among thousands
 
   constexpr std::size_t broadcasts = 20;
   std::vector<std::string> got(members);  // the numbers that each has got, in order

@@ -11,13 +11,14 @@
 // The first line is the reader's name; then each line is said to all others. What comes are the lines of PlainLines.
 
 #include <parley/chat/chat_room.hpp>
-#include <parley/core/scope.hpp>
 #include <parley/core/task_operation.hpp>
 #include <parley/io/line_reader.hpp>
+#include <parley/io/quiet_scope.hpp>
 #include <parley/io/send_line.hpp>
 #include <parley/net/socket.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -42,25 +43,56 @@ struct ServeOptions {
 
 namespace detail {
 
-/// One person's stay. A template so that only those who serve pay for compiling its coroutines.
-template <class Room, class Stream>
-class ChatSession {
-  // Where the room is on another loop, it is asked; here, it answers at once.
-  static constexpr bool is_home = std::is_same_v<Room, ChatRoom>;
-  using Place = std::conditional_t<is_home, Member, RemoteMember>;
+/// Where the room is on another loop, it is asked; on its own it answers at once.
+template <class Room>
+inline constexpr bool is_home = std::is_same_v<Room, ChatRoom>;
 
+/// Somebody who is in the room or about to be.
+template <class Room, class Stream>
+struct ChatGuest : QuietSession<ChatGuest<Room, Stream>> {
+  ChatGuest(Stream connection, std::size_t max_line)
+      : peer(std::move(connection)), lines(peer, {.max_line = max_line}) {}
+  LineReader<Stream>& reader() noexcept { return lines; }
+  Stream peer;
+  LineReader<Stream> lines;
+  std::conditional_t<is_home<Room>, Member, RemoteMember> member;
+};
+
+/// Lets people in, and has what they say said. A template so that only those who serve pay for compiling its coroutines.
+template <class Room, class Stream>
+class ChatHost {
  public:
-  static Task<> run(Room& room, Stream peer, ServeOptions options) {
-    LineReader lines{peer, {.max_line = room.options().max_message}};
-    auto admitted = co_await as_operation(admit(room, peer, lines, options)).within(options.name_timeout);
-    if (!admitted) co_return;
-    Place member = std::move(*admitted);
-    co_await announce(member, " joined");
-    while (auto line = co_await lines.next().within(options.idle_timeout)) {
-      if (!line->empty() && !co_await member.say(*line)) break;
+  using Guest = ChatGuest<Room, Stream>;
+  using Guests = QuietScope<Guest, ChatHost>;
+
+  explicit ChatHost(const ServeOptions& options) noexcept : options_(options) {}
+
+  bool attend_at_once(Guest& guest, std::string_view line) noexcept {
+    if constexpr (is_home<Room>) {
+      return line.empty() || guest.member.try_say(line).has_value();
+    } else {
+      return line.empty();
     }
-    co_await announce(member, " left");
-    if constexpr (!is_home) static_cast<void>(co_await member.leave().stop({}).within(options.close_timeout));
+  }
+  Task<std::unique_ptr<Guest>> attend(std::unique_ptr<Guest> guest, Result<std::string_view> line) {
+    if (line) {
+      const auto said = co_await guest->member.say(*line);
+      if (said) co_return std::move(guest);
+    }
+    co_await announce(guest->member, " left");
+    if constexpr (!is_home<Room>) {
+      static_cast<void>(co_await guest->member.leave().stop({}).within(options_.close_timeout));
+    }
+    co_return nullptr;
+  }
+
+  static Task<> welcome(Room& room, Guests& guests, Stream peer, ServeOptions options) {
+    auto guest = std::make_unique<Guest>(std::move(peer), room.options().max_message);
+    auto admitted = co_await as_operation(admit(room, guest->peer, guest->lines, options)).within(options.name_timeout);
+    if (!admitted) co_return;
+    guest->member = std::move(*admitted);
+    co_await announce(guest->member, " joined");
+    guests.keep(std::move(guest));
   }
 
   static Task<> refuse(Stream peer) {
@@ -69,6 +101,7 @@ class ChatSession {
 
  private:
   static constexpr int most_attempts = 10;
+  using Place = decltype(Guest::member);
 
   // A name that is refused may be tried again.
   static Task<Result<Place>> admit(Room& room, Stream& peer, LineReader<Stream>& lines, ServeOptions options) {
@@ -80,7 +113,7 @@ class ChatSession {
       if (!line) co_return line.error();
       const std::string name = trimmed(make_printable(*line));
       Result<Place> member = Error::malformed;
-      if constexpr (is_home) {
+      if constexpr (is_home<Room>) {
         if (!name.empty()) member = room.join(peer, name);
       } else {
         if (!name.empty()) member = co_await room.join(peer, name);
@@ -107,25 +140,27 @@ class ChatSession {
   // Said to the end, whoever stops the session meanwhile, but not for ever.
   static Task<> announce(Place& member, const char* what) {
     const std::string text = std::string(member.name()) + what;
-    if constexpr (is_home) {
+    if constexpr (is_home<Room>) {
       static_cast<void>(member.announce(text));
     } else {
       static_cast<void>(co_await member.announce(text).stop({}).within(std::chrono::seconds(1)));
     }
     co_return;
   }
+
+  ServeOptions options_;
 };
 
 /// Accepts until that fails, or is stopped, which is the result.
-template <class Room, class Listener>
-Task<std::error_code> serve_sessions(Room& room, Listener& listener, Scope& sessions, ServeOptions options) {
-  using Session = ChatSession<Room, Socket>;
+template <class Room, class Listener, class Guests>
+Task<std::error_code> welcome_all(Room& room, Listener& listener, Guests& guests, ServeOptions options) {
+  using Host = ChatHost<Room, Socket>;
   Result<Socket> peer;
   while ((peer = co_await listener.accept())) {
-    if (sessions.size() < options.max_connections) {
-      sessions.spawn(Session::run(room, std::move(*peer), options));
+    if (guests.size() < options.max_connections) {
+      guests.spawn(Host::welcome(room, guests, std::move(*peer), options));
     } else {
-      co_await Session::refuse(std::move(*peer));
+      co_await Host::refuse(std::move(*peer));
     }
   }
   listener.close();
@@ -139,11 +174,12 @@ Task<std::error_code> serve_sessions(Room& room, Listener& listener, Scope& sess
 /// Overflow:   over max_connections, connections are told so and closed.
 template <class Listener>
 Task<Result<>> ChatRoom::serve(Listener listener, ServeOptions options) {
-  Scope sessions;
-  const std::error_code error = co_await detail::serve_sessions(*this, listener, sessions, options);
+  using Host = detail::ChatHost<ChatRoom, Socket>;
+  Host::Guests guests(Host(options), options.idle_timeout);
+  const std::error_code error = co_await detail::welcome_all(*this, listener, guests, options);
   static_cast<void>(publish("The server is stopping."));
   static_cast<void>(co_await close().stop({}).within(options.close_timeout));
-  static_cast<void>(co_await sessions.cancel_and_join());
+  static_cast<void>(co_await guests.cancel_and_join());
   co_return error == Error::cancelled ? Result<>() : error;
 }
 

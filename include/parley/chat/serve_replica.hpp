@@ -20,9 +20,10 @@ namespace parley::inline PARLEY_ABI {
 /// Overflow:   over max_connections on this loop, connections are told so and closed.
 template <class Listener>
 Task<Result<>> RoomReplica::serve(Listener listener, ServeOptions options) {
-  Scope sessions;
-  const std::error_code error = co_await detail::serve_sessions(*this, listener, sessions, options);
-  static_cast<void>(co_await sessions.cancel_and_join());
+  using Host = detail::ChatHost<RoomReplica, Socket>;
+  Host::Guests guests(Host(options), options.idle_timeout);
+  const std::error_code error = co_await detail::welcome_all(*this, listener, guests, options);
+  static_cast<void>(co_await guests.cancel_and_join());
   co_return error == Error::cancelled ? Result<>() : error;
 }
 
