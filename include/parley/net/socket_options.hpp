@@ -47,6 +47,14 @@ struct KeepAliveTimes {
   int probes = 4;
 };
 
+/// How long what was sent may stay without an acknowledgement, or without room at the peer, before a TCP connection is
+/// given up with std::errc::timed_out (TCP_USER_TIMEOUT; RFC 5482, RFC 9293, 3.8.3). Zero: the system's own rule, on
+/// Linux some 15 minutes of retransmissions. KeepAlive does not see to it: it probes only what is silent, and where both
+/// are set this counts instead of its number of probes. At most INT_MAX milliseconds.
+struct UserTimeout {
+  std::chrono::milliseconds timeout{0};
+};
+
 /// What close does with bytes that were sent but not yet acknowledged (SO_LINGER). Off, the default: the system goes on
 /// to deliver them, and close returns at once. On with a time: close blocks its thread, and an event loop on it, for up
 /// to that long. On with no time: they are thrown away and the peer gets a reset. At most INT_MAX seconds.

@@ -58,6 +58,12 @@ inline constexpr OptionKey option_keep_alive_interval{};
 inline constexpr OptionKey option_keep_alive_probes{};
 #endif
 
+#if defined(TCP_USER_TIMEOUT)
+inline constexpr OptionKey option_user_timeout{IPPROTO_TCP, TCP_USER_TIMEOUT};
+#else
+inline constexpr OptionKey option_user_timeout{};
+#endif
+
 /// What the calls below answer for an option with an unknown key. The layer above turns it into Error::unsupported.
 inline constexpr int option_not_known = -1;
 

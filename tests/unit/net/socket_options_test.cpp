@@ -52,8 +52,9 @@ template <class... Options>
 constexpr bool all_trivial =
     (... && (std::is_trivially_copyable_v<Options> && std::is_trivially_destructible_v<Options>));
 // So that a temporary of one may stand in an expression with co_await.
-static_assert(all_trivial<NoDelay, KeepAlive, KeepAliveTimes, Linger, ReuseAddress, ReusePort, SendBufferSize,
-                          ReceiveBufferSize, Ttl, V6Only, Broadcast, ErrorStatus, SocketType, AcceptsConnections>);
+static_assert(
+    all_trivial<NoDelay, KeepAlive, KeepAliveTimes, UserTimeout, Linger, ReuseAddress, ReusePort, SendBufferSize,
+                ReceiveBufferSize, Ttl, V6Only, Broadcast, ErrorStatus, SocketType, AcceptsConnections>);
 
 }  // namespace
 
@@ -78,6 +79,18 @@ TEST_CASE("keepalive times switch keepalive on") {
   CHECK(times.interval == 7s);
   CHECK(times.probes == 3);
   CHECK(get_option<KeepAlive>(socket.get()).value().enabled);
+}
+
+TEST_CASE("a user timeout is kept in milliseconds, and zero is the system's rule") {
+  const auto socket = tcp();
+  REQUIRE(socket);
+  CHECK(get_option<UserTimeout>(socket.get()).value().timeout == 0ms);
+  REQUIRE(set_option(socket.get(), UserTimeout{61'234ms}));
+  CHECK(get_option<UserTimeout>(socket.get()).value().timeout == 61'234ms);
+  REQUIRE(set_option(socket.get(), UserTimeout{}));
+  CHECK(get_option<UserTimeout>(socket.get()).value().timeout == 0ms);
+  CHECK(set_option(socket.get(), UserTimeout{-1ms}).error() == std::errc::invalid_argument);
+  CHECK(set_option(socket.get(), UserTimeout{24h * 365}).error() == std::errc::invalid_argument);
 }
 
 TEST_CASE("linger is off by default and keeps its time") {

@@ -83,6 +83,12 @@ inline Result<> set_option(platform::NativeSocket socket, const KeepAliveTimes& 
   return option_result(error);
 }
 
+inline Result<> set_option(platform::NativeSocket socket, const UserTimeout& option) noexcept {
+  const auto count = option.timeout.count();
+  if (count < 0 || count > std::numeric_limits<int>::max()) return out_of_range();
+  return option_result(platform::set_option(socket, platform::option_user_timeout, static_cast<int>(count)));
+}
+
 inline Result<> set_option(platform::NativeSocket socket, const Linger& linger) noexcept {
   if (!fits_int(linger.timeout)) return out_of_range();
   return option_result(platform::set_linger(socket, linger.enabled, to_int(linger.timeout)));
@@ -127,6 +133,13 @@ inline Result<> read_option(platform::NativeSocket socket, KeepAliveTimes& times
   if (error == 0) error = platform::get_option(socket, platform::option_keep_alive_probes, times.probes);
   times.idle = std::chrono::seconds(idle);
   times.interval = std::chrono::seconds(interval);
+  return option_result(error);
+}
+
+inline Result<> read_option(platform::NativeSocket socket, UserTimeout& option) noexcept {
+  int milliseconds = 0;
+  const int error = platform::get_option(socket, platform::option_user_timeout, milliseconds);
+  option.timeout = std::chrono::milliseconds(milliseconds);
   return option_result(error);
 }
 
