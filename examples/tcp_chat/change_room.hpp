@@ -52,6 +52,7 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   person.is_moving = false;
   server.people().add(person);
   server.tell_joined(person);
+  server.tell_settled(person);
   co_return true;
 }
 

@@ -9,7 +9,7 @@
 namespace tcp_chat {
 
 struct ClientOptions {
-  std::string host;
+  std::string host = "127.0.0.1";
   std::uint16_t port = 8000;
   std::string name;
   std::string room;

@@ -32,11 +32,12 @@ class Commands {
       person_.said_goodbye = true;
       co_return false;
     }
-    if (const auto wait = next_time() - parley::Clock::now(); wait > parley::Duration::zero()) {
-      const auto waited = co_await parley::sleep(wait);
+    // Commands are limited as what is said is (--rate), but counted for themselves.
+    const parley::RateLimit limit = server_.rate_limit();
+    while (!limit.try_take(person_.more().commands, parley::Clock::now())) {
+      const auto waited = co_await parley::sleep(limit.due(person_.more().commands) - parley::Clock::now());
       if (!waited || !person_.member || person_.sent_away()) co_return false;
     }
-    pay();
     if (line.command == "join" || line.command == "leave") {
       const std::string room = room_to_go_to(line);
       if (room.empty()) co_return true;
@@ -63,20 +64,6 @@ class Commands {
     Handler handler;  // null: in carry_out()
   };
   static constexpr std::array<Entry, 20> table();
-
-  // Commands are limited as what is said is (--rate), but counted for themselves.
-  parley::Duration interval() const {
-    const auto rate = server_.options().rate;
-    return rate == 0 ? parley::Duration::zero() : parley::Duration(std::chrono::seconds(1)) / rate;
-  }
-  parley::TimePoint next_time() {
-    const auto burst = std::max<std::uint32_t>(server_.options().rate, 1);
-    return person_.more().paid_until - interval() * (burst - 1);
-  }
-  void pay() {
-    parley::TimePoint& paid_until = person_.more().paid_until;
-    paid_until = std::max(paid_until, parley::Clock::now()) + interval();
-  }
 
   void at_once(Line line) {
     for (const Entry& entry : table()) {

@@ -35,6 +35,7 @@ int run_server(const char* program, int argc, const char* const* argv) {
   arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
   arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
   arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
+  arguments.option("--resume-timeout", "SECONDS", options.resume_timeout_s, "for who was cut off to come back");
   arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
   arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
   arguments.choice("--log", options.log, {"text", "json"}, "how events are printed");
@@ -66,8 +67,8 @@ int run_server(const char* program, int argc, const char* const* argv) {
 int run_client(int argc, const char* const* argv) {
   tcp_chat::ClientOptions options;
   common::Arguments arguments("tcp_chat client", "Takes part in a chat. Nothing is encrypted.");
-  arguments.positional("HOST", options.host, "where the server is");
-  arguments.positional("PORT", options.port, "its port");
+  arguments.positional("HOST", options.host, "where the server is (127.0.0.1)", true);
+  arguments.positional("PORT", options.port, "its port (8000)", true);
   arguments.option("--name", "NAME", options.name, "your name; asked for on a terminal");
   arguments.option("--room", "ROOM", options.room, "where to go at once");
   arguments.choice("--compat", options.compat, {"hello", "echo-chat", "welcome", "hii"},

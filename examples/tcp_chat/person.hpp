@@ -4,10 +4,10 @@
 // Somebody in the chat, and where.
 
 #include <parley/chat/chat_room.hpp>
+#include <parley/core/rate_limit.hpp>
 #include <parley/io/line_reader.hpp>
 #include <parley/io/quiet_scope.hpp>
 #include <parley/net/socket.hpp>
-#include <parley/platform/clock.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -25,7 +25,7 @@ struct Person : parley::QuietSession<Person> {
     std::string token;          // lets them come back over another connection; empty: they cannot
     std::string why;            // they are about to be sent away, for this
     std::uint64_t entered = 0;  // the newest message when they came to their room; counted for those who can come back
-    parley::TimePoint paid_until{};  // when all their commands are paid for; see Commands
+    parley::RateLimit::Use commands;  // of the server's rate; counted apart from what they say
   };
 
   Person(parley::Socket connection, std::size_t max_line)

@@ -50,10 +50,12 @@ class Accepting {
   Sessions& sessions() { return sessions_; }
 
  private:
-  // A peer that has gone without a word is noticed after a minute. Small messages go out at once.
+  // A peer that has gone without a word is noticed after a minute, whether it was silent or had something to get. Small
+  // messages go out at once.
   static void prepare(parley::Socket& peer) {
     static_cast<void>(peer.set(parley::KeepAlive{true}));
     static_cast<void>(peer.set(parley::KeepAliveTimes{std::chrono::seconds(30), std::chrono::seconds(10), 3}));
+    static_cast<void>(peer.set(parley::UserTimeout{std::chrono::seconds(60)}));
     static_cast<void>(peer.set(parley::NoDelay{true}));
   }
 

@@ -3,6 +3,8 @@
 
 // The state of the chat: rooms, people, and those who are away and may come back.
 
+#include <parley/core/channel.hpp>
+#include <parley/core/rate_limit.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/sleep.hpp>
 #include <parley/io/send_line.hpp>
@@ -31,8 +33,6 @@ class Server {
  public:
   static constexpr std::string_view lobby_name = "lobby";
   static constexpr std::size_t max_rooms = 1000;
-  /// How long somebody whose connection broke keeps their name, and can go on where they were.
-  static constexpr std::chrono::seconds away_time{60};
 
   Server(const ServerOptions& options, std::string password, std::size_t max_clients)
       : options_(options),
@@ -51,6 +51,7 @@ class Server {
   std::size_t max_clients() const { return max_clients_; }
   const common::Password& password() const { return password_; }
   parley::Scope& tasks() { return tasks_; }
+  parley::RateLimit rate_limit() const { return parley::RateLimit(options_.rate, options_.rate); }
   parley::Duration idle_timeout() const {
     return options_.idle_timeout_s == 0 ? parley::Duration::max() : std::chrono::seconds(options_.idle_timeout_s);
   }
@@ -166,7 +167,7 @@ class Server {
     person->member.make_absent();
     person->peer.close();
     Resumable& entry = resumable_[person->extra->token];
-    entry.expires = parley::Clock::now() + away_time;
+    entry.expires = parley::Clock::now() + std::chrono::seconds(options_.resume_timeout_s);
     entry.away = std::move(person);
     ++away_;
   }
@@ -194,12 +195,28 @@ class Server {
     if (!person.numbered()) return;
     const auto found = resumable_.find(person.extra->token);
     if (found != resumable_.end() && found->second.person == &person) resumable_.erase(found);
+    tell_settled(person);
+  }
+
+  /// Waits until the person with that token has come to a room or can come back no more. False: stopped.
+  parley::Task<bool> settled(std::string token) {
+    parley::Channel<int> told(1);
+    const Waiting waiting(waiting_, token, told);
+    const auto heard = co_await told.receive();
+    co_return heard.has_value();
+  }
+  void tell_settled(const Person& person) {
+    if (!person.numbered()) return;
+    const auto [begin, end] = waiting_.equal_range(person.extra->token);
+    for (auto it = begin; it != end; ++it) static_cast<void>(it->second->try_send(0));
   }
   std::size_t away() const { return away_; }
 
   /// Lets those go who have been away too long. Runs until it is stopped.
   parley::Task<> sweep() {
-    while (co_await parley::sleep(std::chrono::seconds(5))) {
+    const auto pause =
+        std::chrono::milliseconds(std::clamp<std::uint64_t>(std::uint64_t{options_.resume_timeout_s} * 100, 100, 5000));
+    while (co_await parley::sleep(pause)) {
       const auto now = parley::Clock::now();
       for (auto it = resumable_.begin(); it != resumable_.end();) {
         const auto here = it++;
@@ -238,6 +255,21 @@ class Server {
   }
 
  private:
+  using WaitingMap = std::multimap<std::string, parley::Channel<int>*>;
+  // Somebody's place in it, as long as they wait.
+  class Waiting {
+   public:
+    Waiting(WaitingMap& all, const std::string& token, parley::Channel<int>& told)
+        : all_(all), place_(all.emplace(token, &told)) {}
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { all_.erase(place_); }
+
+   private:
+    WaitingMap& all_;
+    WaitingMap::iterator place_;
+  };
+
   struct Resumable {
     Person* person = nullptr;
     std::unique_ptr<Person> away;  // while they are
@@ -306,6 +338,7 @@ class Server {
   Directory people_;
   std::set<std::string> kept_names_;  // keys of them
   std::map<std::string, Resumable> resumable_;
+  WaitingMap waiting_;  // in settled(), by token
   std::size_t away_ = 0;
   parley::RoomCounters past_;  // of rooms that are no more
   parley::Scope tasks_;        // last, so that they end first

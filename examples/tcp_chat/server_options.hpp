@@ -20,7 +20,8 @@ struct ServerOptions {
   std::uint64_t max_lag = std::uint64_t{1} << 20;
   std::string slow = "disconnect";
   std::uint32_t name_timeout_s = 30;
-  std::uint32_t idle_timeout_s = 0;  // 0: none
+  std::uint32_t idle_timeout_s = 0;     // 0: none
+  std::uint32_t resume_timeout_s = 60;  // for who was cut off to come back
   std::string motd;
   std::string password_file;
   std::string log = "text";

@@ -139,15 +139,13 @@ class Admission {
 
   // Null: nobody. Who is just going from one room to another is waited for; that does not take long.
   parley::Task<Person*> find_resumable(std::string_view token) {
-    constexpr int most_looks = 200;
-    for (int look = 0; look < most_looks; ++look) {
+    for (;;) {
       Person* old = server_.find_token(token);
       if (old == nullptr || old == person_.get() || old->sent_away() || old->said_goodbye) co_return nullptr;
       if (!old->is_moving) co_return old->member ? old : nullptr;
-      const auto waited = co_await parley::sleep(std::chrono::milliseconds(50));
-      if (!waited) break;
+      const bool settled = co_await server_.settled(std::string(token));
+      if (!settled) co_return nullptr;
     }
-    co_return nullptr;
   }
   void give_up_place() {
     server_.drop_token(*person_);

@@ -187,6 +187,21 @@ TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut o
   CHECK(back.hear() == "! there is nothing to resume");
 }
 
+TEST_CASE("tcp_chat --resume-timeout: who does not come back in time has left") {
+  ChatServer server({"--resume-timeout", "1"});
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  CHECK(ben.hear() == "* Ann joined");
+  ann.socket.reset();
+  CHECK(ben.hear() == "* Ann left (connection lost)");
+  Guest back = server.connect();
+  back.say(ann.resume_line());
+  CHECK(back.hear() == greeting);
+  CHECK(back.hear() == "! there is nothing to resume");
+  back.say("Ann");  // the name is free
+  CHECK(back.hear() == "* you are in lobby, with 1 other");
+}
+
 TEST_CASE("tcp_chat: who is away keeps the name, and can be sent away") {
   ChatServer server;
   Guest ben = server.join("Ben");

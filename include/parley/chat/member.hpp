@@ -32,8 +32,8 @@ class Speech {
     error_ = refusal(driver);
     if (error_) return Outcome::refused;
     RoomCore& room = *member_->room;
-    const std::int64_t now = driver.now().time_since_epoch().count();
-    if (due() > now) return Outcome::too_fast;
+    const TimePoint now = driver.now();
+    if (next_time() > now) return Outcome::too_fast;
     if (room.budget_spent()) return Outcome::no_budget;
     if (!without_bad_alloc([&] { append(room); })) error_ = std::make_error_code(std::errc::not_enough_memory);
     if (error_) return Outcome::refused;
@@ -46,12 +46,10 @@ class Speech {
     return sequence_;
   }
   /// When the member may say something again.
-  TimePoint next_time() const noexcept { return TimePoint(Duration(due())); }
+  TimePoint next_time() const noexcept { return limit().due(member_->said); }
   RoomCore* room() const noexcept { return member_ == nullptr ? nullptr : member_->room; }
   /// Counts one more thing that was said.
-  void pay(std::int64_t now) const noexcept {
-    if (room()->options().rate != 0) member_->rate_time = std::max(member_->rate_time, now) + interval();
-  }
+  void pay(TimePoint now) const noexcept { limit().take(member_->said, now); }
 
  private:
   std::error_code refusal(const Driver& driver) const noexcept {
@@ -76,14 +74,7 @@ class Speech {
     }
   }
 
-  // The generic cell rate algorithm (ITU-T I.371, annex A): rate_time is when all that was said is paid for, and may be
-  // ahead of now by a burst.
-  std::int64_t interval() const noexcept { return 1'000'000'000 / room()->options().rate; }
-  std::int64_t due() const noexcept {
-    const RoomOptions& options = room()->options();
-    if (options.rate == 0) return INT64_MIN;
-    return member_->rate_time - interval() * (options.burst < 1 ? 0 : options.burst - 1);
-  }
+  RateLimit limit() const noexcept { return RateLimit(room()->options().rate, room()->options().burst); }
 
   MemberState* member_;
   MemberId to_;

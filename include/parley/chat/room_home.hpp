@@ -194,7 +194,7 @@ class RoomHome final : private detail::Elsewhere, private Operation {
   // False: not yet.
   bool say(HomeRequest& request) noexcept {
     HomePart& member = request.seat->home;
-    member.rate_time = 0;  // its own loop has seen to its rate
+    member.said = {};  // its own loop has seen to its rate
     detail::Speech speech(&member, request.to, request.text);
     if (speech.attempt(driver()) == detail::Speech::Outcome::no_budget) return false;
     const auto said = speech.result();

@@ -7,6 +7,7 @@
 #include <parley/chat/message.hpp>
 #include <parley/chat/room_log.hpp>
 #include <parley/core/detail/list.hpp>
+#include <parley/core/rate_limit.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -52,7 +53,7 @@ class MemberState : public ListLink {
   std::uint64_t cursor = 0;         // the record that comes next
   std::uint64_t joined_at = 0;      // the first record after it joined
   std::uint64_t goal = UINT64_MAX;  // it is to get nothing from there on
-  std::int64_t rate_time = 0;       // when all it has said is paid for; see SayRate
+  RateLimit::Use said;              // of the room's rate
   std::unique_ptr<Aside> aside;
   Delivery* delivery = nullptr;  // while it waits for its stream; the room's
   Operation* leaver = nullptr;   // waits in Member::leave()

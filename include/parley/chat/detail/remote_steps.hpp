@@ -78,7 +78,7 @@ class RemoteSaySteps {
         return Step::paused;
       }
       const Step asked = asking_.ask(operation);
-      if (asked == Step::parked) speech.pay(operation.driver().now().time_since_epoch().count());
+      if (asked == Step::parked) speech.pay(operation.driver().now());
       return asked;
     }
     return asking_.ask(operation);
