@@ -50,7 +50,7 @@ class Connection {
     add_roots();
     parley::Scope tasks;
     tasks.spawn(sending_->run());
-    tasks.spawn(sending_->count());
+    if (report_.shows_progress()) tasks.spawn(sending_->count());
     tasks.spawn(redraw());
     bool goes_on = true;
     while (goes_on && !sending_->done()) goes_on = co_await hear();

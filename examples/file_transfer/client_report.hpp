@@ -113,6 +113,7 @@ class ClientReport final : public Report {
   }
   /// Something is wrong that is not one file's.
   void trouble(std::string_view text) { complain(parley::make_printable(text)); }
+  bool shows_progress() const { return style_ == Style::bars || style_ == Style::json; }
   void redraw() { show_progress(); }
   bool all_well() const { return failed_.empty() && !output_failed_; }
   std::uint64_t files() const { return files_; }

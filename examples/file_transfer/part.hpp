@@ -62,7 +62,8 @@ class Part {
     state_.modified_ns = offer.modified_ns;
     state_.inode = info->identity.inode;
     state_.boot = SavedState::this_boot();
-    saved_ = state_.offset;
+    // Now, since a disk that has become full takes no new file any more.
+    save();
     return {};
   }
 
@@ -84,6 +85,7 @@ class Part {
   std::uint64_t keep() {
     if (!file_ || !resumable_ || state_.offset == 0) return drop();
     save();
+    if (saved_ == 0) return drop();
     file_.reset();
     return saved_;
   }
@@ -102,7 +104,7 @@ class Part {
   // A state that cannot be written costs a resume, and no more. The data comes first: it says what is there.
   void save() {
     if (!state_file_) {
-      auto file = folder_.create_file(names_->state, parley::IfExists::replace, 0600);
+      auto file = folder_.create_file(names_->state, parley::IfExists::open, 0600);
       if (!file) return;
       state_file_ = std::move(*file);
     }

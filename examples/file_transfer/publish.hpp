@@ -27,8 +27,9 @@ inline std::int64_t nanoseconds(parley::FileTime time) { return time.time_since_
 struct Ready {
   std::uint32_t id = 0;
   Kind kind = Kind::file;
-  std::string name;    // as it was offered
-  std::string target;  // where it goes
+  std::string name;       // as it was offered
+  std::string target;     // where it goes
+  parley::Folder folder;  // that it goes into
   std::uint16_t mode = 0;
   std::int64_t modified_ns = 0;
   std::uint64_t size = 0;
@@ -64,6 +65,7 @@ inline void publish(Batch& batch) {
   files([&](Ready& one) { return together ? synced : one.file->file().sync(); });
 
   std::set<std::string, std::less<>> folders;
+  parley::Folder last;
   for (Ready& one : batch.all) {
     if (one.error) continue;
     if (one.kind == Kind::file) {
@@ -71,8 +73,9 @@ inline void publish(Batch& batch) {
         one.error = published.error();
         static_cast<void>(one.file->discard());
       }
-      if (one.resumable) static_cast<void>(batch.folder.remove_file(PartNames(one.target).state));
+      if (one.resumable) static_cast<void>(one.folder.remove_file(PartNames(last_of(one.target)).state));
       folders.emplace(parent_of(one.target));
+      last = one.folder;
     } else if (auto folder = batch.folder.open_folder(one.target)) {
       const auto mode = folder->set_mode(one.mode);
       const auto times = folder->set_times(file_time(one.modified_ns), file_time(one.modified_ns));
@@ -85,9 +88,7 @@ inline void publish(Batch& batch) {
   if (folders.size() > 1) {
     failed = batch.folder.sync_file_system().error();
   } else if (folders.size() == 1) {
-    const auto folder = folders.begin()->empty() ? parley::Result<parley::Folder>(batch.folder)
-                                                 : batch.folder.open_folder(*folders.begin());
-    failed = folder ? folder->sync().error() : folder.error();
+    failed = last.sync().error();
   }
   for (Ready& one : batch.all) {
     if (failed && one.kind == Kind::file && !one.error) one.error = failed;

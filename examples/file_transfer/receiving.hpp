@@ -143,9 +143,9 @@ class Receiving final : public Uploads::Holder {
       if (asked == nullptr || asked->state != State::asked) continue;
       const bool whole = asked->answer.whole;
       const std::uint64_t size = whole ? asked->offer.size : asked->saved.offset;
-      const std::string name = whole ? asked->target : PartNames(asked->target).part;
+      const std::string name = whole ? std::string(last_of(asked->target)) : PartNames(last_of(asked->target)).part;
       parley::Result<parley::Xxh64> hash = parley::Error::file_changed;
-      if (auto file = options_.folder.open_file(name)) {
+      if (auto file = asked->folder.open_file(name)) {
         hash = co_await parley::hash_file(*file, parley::FileRange{0, size}).stop(closed_.token());
       }
       Entry* const entry = find(id);
@@ -203,10 +203,12 @@ class Receiving final : public Uploads::Holder {
   struct Entry {
     Offer offer;  // without its path, which is in `name`
     std::string name, target;
+    parley::Folder folder;  // that the target is in
     State state = State::asked;
     bool claimed = false;
     Answer answer;
-    SavedState saved;  // of the part that is there
+    SavedState saved;             // of the part that is there
+    std::uint64_t part_size = 0;  // room that it takes already, to be used or freed
   };
   struct Current {
     explicit Current(Entry* of) : entry(of) {}
@@ -216,7 +218,7 @@ class Receiving final : public Uploads::Holder {
     Part part;
   };
 
-  static constexpr std::size_t max_ready = 64;  // each has up to three descriptors open
+  static constexpr std::size_t max_ready = 128;  // each has a descriptor open
   static constexpr std::uint64_t inline_hash = std::uint64_t{64} << 10;
 
   static void publish_shared(const std::shared_ptr<Batch>& batch) { publish(*batch); }
@@ -284,19 +286,27 @@ class Receiving final : public Uploads::Holder {
       return fail(entry, Code::too_large,
                   "it is larger than is taken here (" + std::to_string(options_.max_size) + " bytes)");
     }
-    if (const std::string_view parent = parent_of(entry.target); !parent.empty() && parent != last_parent_) {
-      if (const auto made = options_.folder.make_folder(parent); !made) {
-        return fail(entry, Code::system, made.error().message());
-      }
-      last_parent_ = parent;
-    }
+    if (const auto error = find_folder(entry)) return fail(entry, Code::system, error.message());
     if (!find_room_for_name(entry)) return;
     if (entry.answer.whole) return answer_whole(entry);
     if (Part::is_resumable(offer)) look_for_part(entry);
-    if (!has_disk_space(offer, entry.saved.offset))
-      return fail(entry, Code::no_space, "there is not enough room for it");
+    if (!has_disk_space(offer, entry.part_size)) return fail(entry, Code::no_space, "there is not enough room for it");
     if (entry.saved.offset != 0 && entry.saved.boot != SavedState::this_boot()) return later(entry);
     answer(entry, entry.saved.offset, entry.saved.hash.digest());
+  }
+
+  // The one that it goes into, which is made where it is missing. Files of one folder come one after the other, so that
+  // the last one is kept open.
+  std::error_code find_folder(Entry& entry) {
+    const std::string_view parent = parent_of(entry.target);
+    if (!parent.empty() && parent != last_parent_) {
+      auto made = options_.folder.make_folder(parent);
+      if (!made) return made.error();
+      last_parent_ = parent;
+      last_folder_ = std::move(*made);
+    }
+    entry.folder = parent.empty() ? options_.folder : last_folder_;
+    return {};
   }
 
   // Claims the name, or another where that is the rule. False: it has failed.
@@ -308,7 +318,7 @@ class Receiving final : public Uploads::Holder {
       if (!claimed && !renames) return fail(entry, Code::busy, "another sender is sending it now"), false;
       entry.claimed = claimed;
       if (claimed) {
-        const auto there = options_.folder.info(entry.target);
+        const auto there = entry.folder.info(last_of(entry.target));
         if (!there && there.error() == std::errc::no_such_file_or_directory) return true;
         if (!there) return fail(entry, Code::system, there.error().message()), false;
         const bool is_file = there->kind == parley::FileKind::regular;
@@ -330,7 +340,7 @@ class Receiving final : public Uploads::Holder {
   void answer_whole(Entry& entry) {
     if (entry.offer.size > inline_hash) return later(entry);
     char bytes[inline_hash];
-    const auto file = options_.folder.open_file(entry.target);
+    const auto file = entry.folder.open_file(last_of(entry.target));
     const std::size_t size = static_cast<std::size_t>(entry.offer.size);
     if (!file || !file->read_exactly_at(0, parley::MutableBytes(bytes, size))) return later(entry);  // which says why
     parley::Xxh64 hash;
@@ -343,9 +353,10 @@ class Receiving final : public Uploads::Holder {
   }
 
   void look_for_part(Entry& entry) {
-    const PartNames names(entry.target);
-    const auto part = options_.folder.info(names.part);
-    const auto saved = read_state(options_.folder, names);
+    const PartNames names(last_of(entry.target));
+    const auto part = entry.folder.info(names.part);
+    const auto saved = read_state(entry.folder, names);
+    if (part) entry.part_size = std::min(part->size, entry.offer.size);
     const bool belongs = part && saved && saved->inode == part->identity.inode && part->size >= saved->offset;
     const bool is_it = belongs && saved->source == entry.offer.source && saved->size == entry.offer.size &&
                        saved->modified_ns == entry.offer.modified_ns;
@@ -386,12 +397,23 @@ class Receiving final : public Uploads::Holder {
       return true;
     }
     if (begin.offset == 0) entry->saved = {};
-    if (const auto error = current_->part.open(options_.folder, entry->target, entry->offer, entry->saved)) {
+    std::error_code error = open_part(*entry);
+    if (error == std::errc::no_such_file_or_directory && !parent_of(entry->target).empty()) {
+      // Somebody has removed the folder since it was made for the offer.
+      last_parent_.clear();
+      error = find_folder(*entry);
+      if (!error) error = open_part(*entry);
+    }
+    if (error) {
       if (error == parley::Error::busy) return fail_current(Code::busy, "another program is receiving it now");
       return fail_current(Code::system, error.message());
     }
     report_.began(entry->name, entry->offer.size, begin.offset);
     return true;
+  }
+
+  std::error_code open_part(const Entry& entry) {
+    return current_->part.open(entry.folder, std::string(last_of(entry.target)), entry.offer, entry.saved);
   }
 
   bool on_end(const End& end) {
@@ -409,6 +431,7 @@ class Receiving final : public Uploads::Holder {
       ready.id = end.id;
       ready.name = entry.name;
       ready.target = entry.target;
+      ready.folder = entry.folder;
       ready.mode = entry.offer.mode;
       ready.modified_ns = entry.offer.modified_ns;
       ready.size = end.size;
@@ -518,6 +541,7 @@ class Receiving final : public Uploads::Holder {
   std::vector<Ready> ready_;
   std::deque<std::uint32_t> slow_;  // offers that are compared with what is there
   std::string last_parent_;
+  parley::Folder last_folder_;
   std::string fault_;
   parley::TimePoint last_heard_ = parley::Clock::now();
   parley::StopSource closed_;

@@ -71,9 +71,10 @@ class Sending {
   /// Walks over it all beside run(), so that both ends can say how far they are.
   parley::Task<> count() {
     const auto counted = co_await parley::offload(count_all, walk_.roots());
-    if (!counted || over_ || said_finished_) co_return;
-    total_ = *counted;
+    if (!counted || over_) co_return;
     report_.total(counted->files, counted->bytes);
+    if (said_finished_) co_return;
+    total_ = *counted;
     wakeup_.notify();
   }
   /// Standard input, under that name.
@@ -448,12 +449,19 @@ class Sending {
   // Where a part is there: is this file what it is a part of?
   parley::Task<parley::Result<parley::Xxh64>> compare(parley::File& file, const Item& item) {
     constexpr std::uint64_t piece = std::uint64_t{32} << 20;
+    const std::uint64_t small = std::min<std::uint64_t>(std::size_t{64} << 10, buffer_.room());
     parley::Xxh64 hash;
     for (std::uint64_t at = 0; at < item.answer.offset && !over_ && item.state != State::failed;) {
       const std::uint64_t size = std::min(piece, item.answer.offset - at);
-      const auto more = co_await parley::hash_file(file, parley::FileRange{at, size}, hash);
-      if (!more) co_return more.error();
-      hash = *more;
+      if (size <= small) {  // in less time than the thread pool takes to hear of it
+        const auto read = file.read_exactly_at(at, parley::MutableBytes(buffer_.end(), size));
+        if (!read) co_return read.error();
+        hash.update(parley::ConstBytes(buffer_.end(), size));
+      } else {
+        const auto more = co_await parley::hash_file(file, parley::FileRange{at, size}, hash);
+        if (!more) co_return more.error();
+        hash = *more;
+      }
       at += size;
       report_.compared(item.entry.wire_name, at, item.answer.offset);
       co_await stay_alive();

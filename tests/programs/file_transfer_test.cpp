@@ -328,3 +328,56 @@ TEST_CASE("file_transfer: a name cannot steer the terminal") {
   CHECK(sent.errors.find('\x1b') == std::string::npos);
   CHECK(sent.errors.find("\xe2\x80\xae") == std::string::npos);
 }
+
+TEST_CASE("file_transfer: each command explains itself, and wrong usage is told in one line") {
+  for (const std::string& command : {"serve"s, "send"s, "get"s, "list"s}) {
+    const Outcome help = run_to_end(file_transfer_words(command, {"--help"}));
+    CHECK(help.exit == well);
+    CHECK(help.output.starts_with("usage: file_transfer " + command + " [OPTION]..."));
+    CHECK(help.errors.empty());
+    const Outcome wrong = run_to_end(file_transfer_words(command, {"--what\x1b[2J"}));
+    CHECK(wrong.exit == used_wrongly);
+    CHECK(wrong.output.empty());
+    CHECK(wrong.errors.starts_with("file_transfer " + command + ": there is no option "));
+    CHECK(wrong.errors.find('\x1b') == std::string::npos);
+  }
+  CHECK(run_to_end(command("file_transfer", {})).exit == used_wrongly);
+  CHECK(run_to_end(command("file_transfer", {"--help"})).exit == well);
+  CHECK(run_to_end(file_transfer_words("serve", {"--help-all"})).output.find("--rate-limit BYTES/S") !=
+        std::string::npos);
+  CHECK(run_to_end(file_transfer_words("send", {"--help"})).output.find("HOST PORT PATH...\n") != std::string::npos);
+}
+
+TEST_CASE("file_transfer: a port in use, a folder that cannot be, a token that cannot be read") {
+  const TemporaryFolder here;
+  here.write("file", "");
+  const RawSocket other = RawSocket::listen();
+  const Outcome used =
+      run_to_end(file_transfer_words("serve", {"--port", std::to_string(other.port()), "--dir", here / "inbox"}));
+  CHECK(used.exit == failed);
+  CHECK(used.errors == "cannot listen on 127.0.0.1:" + std::to_string(other.port()) + ": Address already in use\n");
+  const Outcome no_folder = run_to_end(file_transfer_words("serve", {"--port", "0", "--dir", here / "file"}));
+  CHECK(no_folder.exit == failed);
+  CHECK(no_folder.errors == "cannot open the folder " + (here / "file") + ": Not a directory\n");
+  const Outcome no_token = run_to_end(file_transfer_words("serve", {"--port", "0", "--token-file", here / "nix"}));
+  CHECK(no_token.exit == failed);
+  CHECK(no_token.errors == "cannot read a token from " + (here / "nix") + ": No such file or directory\n");
+}
+
+TEST_CASE("file_transfer: a server lives on when nobody reads its output any more") {
+  const TemporaryFolder here;
+  here.write("a", "x");
+  const std::string script = "{ \"$0\" \"$@\" & echo pid $! >&2; wait $!; echo status $? >&2; } | head -n 1";
+  Process shell(in_shell(script, file_transfer_words("serve", {"--port", "0", "--dir", here / "inbox"})));
+  const std::uint16_t port = port_of(shell);
+  REQUIRE(shell.wait_for_error("pid "));
+  REQUIRE(shell.wait_for_error("\n"));
+  for (int i = 0; i < 3; ++i) {
+    CHECK(run_to_end(file_transfer_words(
+                         "send", {"--as", "a" + std::to_string(i), "127.0.0.1", std::to_string(port), here / "a"}))
+              .exit == well);
+  }
+  ::kill(std::stoi(shell.errors().substr(shell.errors().find("pid ") + 4)), SIGTERM);
+  CHECK(ending(shell) == well);
+  CHECK(shell.errors().ends_with("\nstatus 0\n"));
+}
