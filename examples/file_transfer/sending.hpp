@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -42,6 +43,7 @@ class SendBuffer {
   void grow(std::size_t count) { used_ += count; }
   void clear() { used_ = 0; }
   void add(std::string_view bytes) {
+    if (bytes.size() > size_ + reserve - used_) std::abort();  // somebody has not looked at room()
     std::memcpy(end(), bytes.data(), bytes.size());
     grow(bytes.size());
   }
@@ -79,7 +81,8 @@ class Sending {
   }
   /// Standard input, under that name.
   void add_input(std::string name) { input_name_ = std::move(name); }
-  void note_problem(const Skipped& skipped) { skip(skipped); }
+  /// The same for what cannot be sent.
+  void note_problem(Skipped skipped) { problems_.push_back(std::move(skipped)); }
 
   // ---- What comes. False: the connection must end, and fault() says why. ----
 
@@ -216,6 +219,11 @@ class Sending {
   void offer_more() {
     while (!walk_is_over_ && queue_.size() < max_offers && pending_.size() < 2 * max_offers &&
            buffer_.room() >= min_piece) {
+      if (!problems_.empty()) {
+        skip(problems_.front());
+        problems_.pop_front();
+        continue;
+      }
       if (!input_name_.empty()) {
         offer_input();
         continue;
@@ -498,6 +506,7 @@ class Sending {
   std::string scratch_;
   TreeWalk walk_;
   std::string input_name_;
+  std::deque<Skipped> problems_;
   std::uint32_t next_id_ = 1;
   std::deque<std::uint32_t> queue_;                            // offered, not sent yet
   std::unordered_map<std::uint32_t, Item> pending_;            // offered, and no result has come

@@ -162,7 +162,9 @@ class Session {
     }
     const auto want = type == FrameType::want ? decode_want(payload) : std::nullopt;
     if (!want) return fail(Code::protocol, "something else than a name that is wanted");
-    if (++wants_ > max_wants) return fail(Code::protocol, "more names than may be wanted at once");
+    want_bytes_ += want->path.size();
+    if (++wants_ > max_wants || want_bytes_ > max_want_bytes)
+      return fail(Code::protocol, "more names than may be wanted at once");
     Root root;
     root.folder = server_.folder();
     root.name = want->path;
@@ -297,6 +299,7 @@ class Session {
   std::optional<Sending> sending_;
   TreeWalk list_;
   std::size_t wants_ = 0;
+  std::size_t want_bytes_ = 0;
   bool is_ready_ = false;  // all is known of what the client wants
   bool is_gone_ = false;
   Code code_ = Code::none;

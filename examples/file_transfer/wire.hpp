@@ -25,6 +25,7 @@ inline constexpr std::size_t max_text = 1024;
 inline constexpr std::size_t max_token = 256;
 inline constexpr std::size_t max_offers = 1024;  // not answered or not sent yet
 inline constexpr std::size_t max_wants = 4096;
+inline constexpr std::size_t max_want_bytes = std::size_t{1} << 20;  // all of their names
 
 enum class FrameType : std::uint8_t {
   hello = 1,      // client: who it is and what it wants

@@ -303,6 +303,24 @@ TEST_CASE("file_transfer: what is not the protocol ends the connection with a re
   CHECK(flood.hear_failure_behind_answers() == "protocol");
 }
 
+TEST_CASE("file_transfer: wishes that cannot be are answered one by one, and bounded") {
+  const TemporaryFolder here;
+  FileServer server(here / "inbox");
+  const std::string name = "../" + std::string(4000, 'x');
+  RawPeer getter(server.port, Role::get);
+  for (int i = 0; i < 250; ++i) getter.say(wire::Want{name});  // more than a buffer holds of answers
+  getter.say(FrameType::want_end);
+  int problems = 0;
+  auto frame = getter.hear();
+  for (; frame && frame->type != FrameType::finished; frame = getter.hear())
+    problems += frame->type == FrameType::problem;
+  CHECK(frame);
+  CHECK(problems == 250);
+  RawPeer greedy(server.port, Role::get);
+  for (int i = 0; i < 263; ++i) greedy.say(wire::Want{name});
+  CHECK(greedy.hear_failure() == "protocol");
+}
+
 TEST_CASE("file_transfer: a client says what is wrong with its server") {
   const TemporaryFolder here;
   here.write("a", "x");
