@@ -56,7 +56,7 @@ class ReceiveSteps {
 template <class Consumer>
 [[nodiscard]] auto receive_into(parley::Socket& socket, Consumer& consumer,
                                 std::size_t most = detail::receive_size) noexcept {
-  return parley::detail::StepOperation<detail::ReceiveSteps<Consumer>>(socket.descriptor(), socket, consumer, most);
+  return parley::StepOperation<detail::ReceiveSteps<Consumer>>(socket.descriptor(), socket, consumer, most);
 }
 
 }  // namespace file_transfer

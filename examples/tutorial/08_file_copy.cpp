@@ -22,8 +22,7 @@ Task<Result<>> send_copy(std::string path, std::string host, std::uint16_t port)
   const auto hash = co_await hash_file(*file);  // reads the whole file, on another thread
   auto peer = co_await Socket::connect(host, port).within(std::chrono::seconds(10));
   if (!hash || !peer) co_return hash ? peer.error() : hash.error();
-  const auto digest = co_await peer->send_all(xxh64_text(hash->digest()));
-  if (!digest) co_return digest.error();
+  if (const auto sent = co_await peer->send_all(xxh64_text(hash->digest())); !sent) co_return sent.error();
   co_return (co_await send_file(*peer, *file)).error();
 }
 
@@ -38,7 +37,8 @@ Task<Result<>> receive_copy(std::string name, std::string host, std::uint16_t po
   std::string digest(16, ' ');
   if (const auto head = co_await peer->recv_exactly(digest); !head) co_return head.error();
   Xxh64 hash;
-  const auto moved = co_await recv_file(*peer, file->file(), {}, {.inspect = hash});
+  const FileTransferOptions options{.inspect = hash};
+  const auto moved = co_await recv_file(*peer, file->file(), {}, options);
   if (!moved || xxh64_text(hash.digest()) != digest) co_return moved ? Error::truncated : moved.error();
   co_return co_await publish_file(*file);  // onto the disk, and only then under its name; it replaces no other file
 }

@@ -149,6 +149,7 @@ class [[nodiscard]] StepOperation : public Operation {
 // What a state machine of one's own needs, a stream for tests for example: see io/byte_stream.hpp.
 using detail::Operation;
 using detail::Step;
+using detail::StepOperation;
 
 /// Has a parked operation go on. From any thread, under a lock that also guards its leaving (`leave` above), or on its
 /// own.

@@ -106,8 +106,9 @@ TEST_CASE("the inspector sees what is in the file") {
       CHECK(outcome.bytes() == all.size());
     };
     scope.spawn(send());
-    const auto outcome =
-        co_await recv_file(pair.second, into.file, {.size = all.size()}, {.inspect = inspector, .progress = teller});
+    const FileTransferOptions options{.inspect = inspector, .progress = teller};
+    const FileRange range{.size = all.size()};
+    const auto outcome = co_await recv_file(pair.second, into.file, range, options);
     CHECK(outcome.bytes() == all.size());
     (void)co_await scope.join();
   }(support::tcp_pair(), text, target, seen, progress));
@@ -264,8 +265,8 @@ TEST_CASE("from a stream in whatever pieces, with every disturbance, nothing is 
       running = true;
       const auto progress = [&, begun = counted](std::uint64_t moved) { counted = begun + moved; };
       const FileRange rest{.offset = counted, .size = text.size() - counted};
-      const auto outcome =
-          co_await recv_file(stream, target.file, rest, {.progress = progress}).within(1s).stop(stop.token());
+      const FileTransferOptions options{.progress = progress};
+      const auto outcome = co_await recv_file(stream, target.file, rest, options).within(1s).stop(stop.token());
       CHECK((outcome || outcome.error() == Error::cancelled || outcome.error() == Error::timed_out));
       running = false;
     };
@@ -322,7 +323,9 @@ TEST_CASE("transfers that never have to wait leave the loop its turns, and each 
     MemoryStream stream({.max_fed = size});
     for (std::size_t at = 0; at < size; at += chunk) stream.feed(text).value();
     const auto progress = [&](std::uint64_t now) { moved[index] = now; };
-    const auto outcome = co_await recv_file(stream, target.file, {.size = size}, {.progress = progress});
+    const FileRange range{.size = size};
+    const FileTransferOptions options{.progress = progress};
+    const auto outcome = co_await recv_file(stream, target.file, range, options);
     CHECK(outcome.bytes() == size);
     // The others had their share meanwhile.
     if (finished++ == 0) {
@@ -362,7 +365,8 @@ TEST_CASE("a transfer that waits for its turn can be stopped, timed out and dest
     const auto receive = [&](MemoryStream& stream, bool told) -> Task<> {
       StopToken token;  // named: g++ 12 destroys a conditional temporary twice
       if (told) token = stop.token();
-      const auto outcome = co_await recv_file(stream, target.file, {.size = size}).within(1s).stop(token);
+      const FileRange range{.size = size};
+      const auto outcome = co_await recv_file(stream, target.file, range).within(1s).stop(token);
       if (!told) co_return;
       error = outcome.error();
       moved = outcome.bytes();

@@ -240,8 +240,8 @@ TEST_CASE("over a stream that takes little at a time, with every disturbance, no
       running = true;
       const auto progress = [&, begun = counted](std::uint64_t moved) { counted = begun + moved; };
       const FileRange rest{.offset = counted};
-      const auto outcome =
-          co_await send_file(stream, source.file, rest, {.progress = progress}).within(1s).stop(stop.token());
+      const FileTransferOptions options{.progress = progress};
+      const auto outcome = co_await send_file(stream, source.file, rest, options).within(1s).stop(stop.token());
       CHECK((outcome || outcome.error() == Error::cancelled || outcome.error() == Error::timed_out));
       running = false;
     };
