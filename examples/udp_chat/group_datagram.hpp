@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "../tcp_chat/name_rule.hpp"
+#include "numbers.hpp"
 
 namespace udp_chat {
 
@@ -31,24 +32,13 @@ inline constexpr std::size_t max_group_datagram = group_header_bytes + tcp_chat:
 /// Nobody counts so far: numbers can be added without a thought of overflow.
 inline constexpr std::uint64_t max_group_number = std::uint64_t{1} << 62;
 
-namespace detail {
-inline void append_number(std::string& bytes, std::uint64_t number) {
-  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xFF);
-}
-inline std::uint64_t read_number(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (const char byte : bytes.substr(0, 8)) number = number << 8 | static_cast<unsigned char>(byte);
-  return number;
-}
-}  // namespace detail
-
 /// The name and text must be within their limits.
 inline std::string write_group_datagram(const GroupDatagram& datagram) {
   std::string bytes(group_magic);
   bytes += static_cast<char>(group_version);
   bytes += static_cast<char>(datagram.kind);
-  detail::append_number(bytes, datagram.speaker);
-  detail::append_number(bytes, datagram.number);
+  append_number(bytes, datagram.speaker);
+  append_number(bytes, datagram.number);
   bytes += datagram.name;
   bytes += '\0';
   return bytes += datagram.text;
@@ -64,8 +54,8 @@ inline GroupReading read_group_datagram(std::string_view bytes, GroupDatagram& d
   if (bytes.size() <= group_header_bytes || bytes.size() > max_group_datagram) return GroupReading::malformed;
   const auto kind = static_cast<std::uint8_t>(bytes[5]);
   datagram.kind = static_cast<GroupDatagram::Kind>(kind);
-  datagram.speaker = detail::read_number(bytes.substr(6));
-  datagram.number = detail::read_number(bytes.substr(14));
+  datagram.speaker = read_number(bytes.substr(6));
+  datagram.number = read_number(bytes.substr(14));
   const std::string_view rest = bytes.substr(group_header_bytes);
   const std::size_t end = rest.find('\0');
   if (kind < 1 || kind > 3 || datagram.number > max_group_number || end == rest.npos) return GroupReading::malformed;

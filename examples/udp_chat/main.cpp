@@ -13,6 +13,7 @@
 #include "../tcp_chat/name_rule.hpp"
 #include "group.hpp"
 #include "peer.hpp"
+#include "reliable_peer.hpp"
 
 namespace {
 
@@ -27,6 +28,8 @@ int run_peer(int argc, const char* const* argv) {
   arguments.option("--listen", "[IP:]PORT", options.listen, "where to listen; asked for on a terminal");
   arguments.option("--to", "IP:PORT", options.to, "whom to send to; asked for on a terminal");
   arguments.option("--name", "NAME", options.name, "goes in front of each text, as \"NAME: \"");
+  arguments.flag("--reliable", options.reliable, "all arrives, once and in order; both must say it");
+  arguments.option("--lost-after", "SECONDS", options.lost_after_s, "of silence, with --reliable");
   arguments.flag("--no-color", options.no_color, "prints no colours");
   if (const auto status = arguments.parse(argc, argv)) return *status;
   if (!udp_chat::fit_together(options.listen, options.to)) {
@@ -35,7 +38,7 @@ int run_peer(int argc, const char* const* argv) {
   if (const auto check = tcp_chat::check_name(options.name); !options.name.empty() && !check) {
     return wrong_usage("udp_chat peer", check.reason);
   }
-  return parley::run(udp_chat::talk_to_peer(options));
+  return parley::run(options.reliable ? udp_chat::talk_to_peer_reliably(options) : udp_chat::talk_to_peer(options));
 }
 
 int run_group(int argc, const char* const* argv) {

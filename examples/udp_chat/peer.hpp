@@ -18,18 +18,11 @@
 #include <utility>
 
 #include "display.hpp"
-#include "endpoints.hpp"
+#include "peer_options.hpp"
 #include "pieces.hpp"
 #include "rate_limit.hpp"
 
 namespace udp_chat {
-
-struct PeerOptions {
-  ListenAt listen;
-  SendTo to;
-  std::string name;
-  bool no_color = false;
-};
 
 class Peer {
  public:
@@ -39,7 +32,7 @@ class Peer {
 
   /// The status to exit with.
   parley::Task<int> run() {
-    const bool knows = co_await ask_for_addresses();
+    const bool knows = co_await ask_for_addresses(display_, options_);
     if (!knows || !open(options_.listen.address_for(to())) || !announce()) co_return display_.status();
     static_cast<void>(
         co_await parley::race(display_.take_typed([this](std::string_view text) { return say(text); },
@@ -54,34 +47,6 @@ class Peer {
   static constexpr std::size_t max_received = 65536;
 
   const parley::Address& to() const { return *options_.to.address; }
-
-  parley::Task<bool> ask_for_addresses() {
-    ListenAt& listen = options_.listen;
-    SendTo& to = options_.to;
-    if (!display_.can_ask() && (listen.empty() || to.empty())) {
-      co_return display_.refuse_usage("peer", listen.empty() ? "say --listen [IP:]PORT" : "say --to IP:PORT");
-    }
-    bool answered = true;
-    if (listen.empty()) {
-      answered = co_await display_.ask("where to listen, [IP:]PORT: ", [&listen, &to](std::string_view text) {
-        return problem_of(read_value(text, listen), listen, listen, to);
-      });
-    }
-    if (answered && to.empty()) {
-      answered = co_await display_.ask("whom to send to, IP:PORT: ", [&listen, &to](std::string_view text) {
-        return problem_of(read_value(text, to), to, listen, to);
-      });
-    }
-    co_return answered;
-  }
-
-  template <class Endpoint>
-  static std::string problem_of(bool is_one, Endpoint& endpoint, const ListenAt& listen, const SendTo& to) {
-    if (!is_one) return "that is not " + kind_of(endpoint);
-    if (fit_together(listen, to)) return {};
-    endpoint = {};
-    return "one is IPv4, the other IPv6: they cannot reach each other";
-  }
 
   // Two sockets at one address: one hears everybody; the other one is connected to whom one talks with, since only such
   // a socket is told when nobody listens there. The system gives that person's datagrams to the latter. The port is

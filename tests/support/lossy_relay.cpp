@@ -117,7 +117,21 @@ class LossyRelay::Work {
     thread_ = std::thread([this] { run(); });
   }
 
+  void relay_between_peers() {
+    ends_.push_back({socket_on_loopback(), nullptr, 0});
+    ends_.push_back({socket_on_loopback(), nullptr, 0});
+    End &one = ends_.front(), &other = ends_.back();
+    one.onward = &add_line(other.socket.get(), {});
+    other.onward = &add_line(one.socket.get(), {});
+    one.back = other.onward;
+    other.back = one.onward;
+    port_ = port_of(one.socket.get());
+    other_port_ = port_of(other.socket.get());
+    thread_ = std::thread([this] { run(); });
+  }
+
   std::uint16_t port() const { return port_; }
+  std::uint16_t other_port() const { return other_port_; }
 
   LossyPath::Counters counters() const {
     const std::lock_guard lock(mutex_);
@@ -148,6 +162,7 @@ class LossyRelay::Work {
     Line* onward;
     std::uint16_t client;  // on whose behalf it speaks with the target
     Line* to_target = nullptr;
+    Line* back = nullptr;  // between peers: what goes to whoever sends here
   };
 
   Line& add_line(int socket, const sockaddr_in& to) {
@@ -169,8 +184,9 @@ class LossyRelay::Work {
       const auto now = Clock::now();
       for (Line& line : lines_)
         while (const auto datagram = line.path.pop(now))
-          ::sendto(line.socket, datagram->data(), datagram->size(), 0, reinterpret_cast<const sockaddr*>(&line.to),
-                   sizeof line.to);
+          if (line.to.sin_port != 0)
+            ::sendto(line.socket, datagram->data(), datagram->size(), 0, reinterpret_cast<const sockaddr*>(&line.to),
+                     sizeof line.to);
     }
   }
 
@@ -194,6 +210,7 @@ class LossyRelay::Work {
       const bool is_own = !sender_.empty() && from.sin_port == htons(port_of(sender_.front().get()));
       Line* const onward = end.onward != nullptr ? end.onward : line_to_target(from);
       if (is_own || onward == nullptr) continue;
+      if (end.back != nullptr) end.back->to = from;
       onward->path.push(std::string(buffer.data(), static_cast<std::size_t>(count)), Clock::now());
     }
   }
@@ -211,7 +228,7 @@ class LossyRelay::Work {
   const LossyPathOptions options_;
   std::vector<Descriptor> over_;  // a pipe, whose second end is closed when it is over
   std::vector<Descriptor> sender_;
-  std::uint16_t port_ = 0, target_ = 0;
+  std::uint16_t port_ = 0, other_port_ = 0, target_ = 0;
   mutable std::mutex mutex_;
   std::list<Line> lines_;
   std::list<End> ends_;
@@ -224,9 +241,13 @@ LossyRelay::LossyRelay(std::uint16_t target, LossyPathOptions options) : work_(s
 LossyRelay::LossyRelay(const TwoGroups& groups, LossyPathOptions options) : work_(std::make_unique<Work>(options)) {
   work_->relay_between(groups);
 }
+LossyRelay::LossyRelay(TwoPeers, LossyPathOptions options) : work_(std::make_unique<Work>(options)) {
+  work_->relay_between_peers();
+}
 LossyRelay::~LossyRelay() = default;
 
 std::uint16_t LossyRelay::port() const { return work_->port(); }
+std::uint16_t LossyRelay::other_port() const { return work_->other_port(); }
 LossyPath::Counters LossyRelay::counters() const { return work_->counters(); }
 
 }  // namespace support

@@ -18,6 +18,9 @@ struct TwoGroups {
   std::uint16_t port;
 };
 
+/// Two peers that each know the other's address: the relay has one for each of them.
+struct TwoPeers {};
+
 class LossyRelay {
  public:
   /// Listens on a port of 127.0.0.1 that the system chooses, for datagrams to `target`, a port there as well. What
@@ -25,12 +28,17 @@ class LossyRelay {
   LossyRelay(std::uint16_t target, LossyPathOptions options);
   /// What is sent to one group comes to the other as well.
   LossyRelay(const TwoGroups& groups, LossyPathOptions options);
+  /// One peer sends to port() and hears from there, the other one to other_port(); where a peer is becomes known by what
+  /// it sends, and may change. Until then nothing comes to it.
+  LossyRelay(TwoPeers, LossyPathOptions options);
   LossyRelay(const LossyRelay&) = delete;
   LossyRelay& operator=(const LossyRelay&) = delete;
   ~LossyRelay();
 
   /// Where it listens; 0 between groups.
   std::uint16_t port() const;
+  /// For the second of two peers; else 0.
+  std::uint16_t other_port() const;
   /// Of both directions so far.
   LossyPath::Counters counters() const;
 
