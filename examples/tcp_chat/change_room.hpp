@@ -4,6 +4,7 @@
 // Going from one room to another over the same connection.
 
 #include <parley/core/task.hpp>
+#include <parley/io/exact.hpp>
 
 #include <chrono>
 #include <string>
@@ -27,7 +28,7 @@ inline parley::Task<bool> introduce(Person& person, Room& room, std::string_view
   text += "* you are in " + room.name + ", with " + std::to_string(others) + (others == 1 ? " other\n" : " others\n");
   if (!room.topic.empty()) text += "* topic: " + parley::make_printable(room.topic) + '\n';
   ++room.present;  // so that it is not closed meanwhile
-  const auto told = co_await person.peer.send_all(text).within(std::chrono::seconds(5));
+  const auto told = co_await parley::send_all(person.peer, text).within(std::chrono::seconds(5));
   --room.present;
   co_return static_cast<bool>(told);
 }

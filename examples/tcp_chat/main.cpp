@@ -29,6 +29,7 @@ int run_server(const char* program, int argc, const char* const* argv) {
   arguments.option("--rate", "N", options.rate, "messages a second from each client; 0: any");
   arguments.more();
   arguments.option("--unix", "PATH", options.unix_path, "listens there instead");
+  arguments.option("--threads", "N", options.threads, "event loops, at most 64; 2 or more: one has the rooms");
   arguments.option("--max-clients", "N", options.max_clients, "0: what the descriptors allow");
   arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection");
   arguments.option("--max-lag", "BYTES", options.max_lag, "how far a client may be behind");
@@ -49,6 +50,14 @@ int run_server(const char* program, int argc, const char* const* argv) {
   if (!options.compat.empty() && !options.unix_path.empty()) {
     common::print_error(
         "tcp_chat server: --compat listens on a port, not with --unix (tcp_chat server --help tells more)");
+    return 2;
+  }
+  if (options.threads < 1 || options.threads > tcp_chat::ServerOptions::max_threads) {
+    common::print_error("tcp_chat server: --threads takes 1 to 64 (tcp_chat server --help tells more)");
+    return 2;
+  }
+  if (!options.compat.empty() && options.threads != 1) {
+    common::print_error("tcp_chat server: --compat has one loop, not --threads (tcp_chat server --help tells more)");
     return 2;
   }
   std::string password;

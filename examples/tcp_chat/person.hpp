@@ -7,12 +7,13 @@
 #include <parley/core/rate_limit.hpp>
 #include <parley/io/line_reader.hpp>
 #include <parley/io/quiet_scope.hpp>
-#include <parley/net/socket.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include "connection.hpp"
 
 namespace tcp_chat {
 
@@ -28,12 +29,12 @@ struct Person : parley::QuietSession<Person> {
     parley::RateLimit::Use commands;  // of the server's rate; counted apart from what they say
   };
 
-  Person(parley::Socket connection, std::size_t max_line)
+  Person(Connection connection, std::size_t max_line)
       : peer(std::move(connection)), lines(peer, {.max_line = max_line}) {}
   Person(const Person&) = delete;
   Person& operator=(const Person&) = delete;
 
-  parley::LineReader<parley::Socket>& reader() { return lines; }
+  parley::LineReader<Connection>& reader() { return lines; }
 
   std::string_view name() const { return member.name(); }
   bool numbered() const { return extra != nullptr && !extra->token.empty(); }
@@ -43,8 +44,8 @@ struct Person : parley::QuietSession<Person> {
     return *extra;
   }
 
-  parley::Socket peer;
-  parley::LineReader<parley::Socket> lines;
+  Connection peer;
+  parley::LineReader<Connection> lines;
   parley::Member member;  // none: they went on over another connection
   Room* room = nullptr;
   std::unique_ptr<Extra> extra;

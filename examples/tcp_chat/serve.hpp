@@ -3,15 +3,20 @@
 
 // Runs the server: listens, accepts, and ends in good order.
 
+#include <parley/core/channel.hpp>
+#include <parley/core/loop_pool.hpp>
 #include <parley/core/run.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/signals.hpp>
 #include <parley/core/sleep.hpp>
+#include <parley/io/relayed_socket.hpp>
 #include <parley/net/tcp_listener.hpp>
 #include <parley/net/unix_listener.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +32,12 @@ namespace tcp_chat {
 
 class Accepting {
  public:
-  explicit Accepting(Server& server) : server_(server), sessions_(Attendance(server), server.idle_timeout()) {}
+  /// See parley::RelayOptions.
+  static constexpr std::chrono::seconds linger{1};
+
+  /// The connections are served by the loops, where there are any.
+  Accepting(Server& server, parley::LoopPool* loops)
+      : server_(server), loops_(loops), sessions_(Attendance(server), server.idle_timeout()) {}
 
   /// Accepts until it is stopped, or the listener fails: with why.
   template <class Listener>
@@ -36,7 +46,9 @@ class Accepting {
     while ((peer = co_await listener.accept())) {
       if (sessions_.size() < server_.max_clients()) {
         prepare(*peer);
-        sessions_.spawn(arrive(server_, sessions_, std::move(*peer)));
+        if (auto connection = connect(std::move(*peer))) {
+          sessions_.spawn(arrive(server_, sessions_, std::move(*connection)));
+        }
       } else {
         const std::string why = "! " + std::string(server_is_full);
         const auto told = co_await parley::send_line(*peer, why).within(parley::Duration::zero());
@@ -59,7 +71,17 @@ class Accepting {
     static_cast<void>(peer.set(parley::NoDelay{true}));
   }
 
+  // Nothing where that loop has no memory, or too much to do.
+  std::optional<Connection> connect(parley::Socket peer) {
+    if (loops_ == nullptr) return Connection(std::move(peer));
+    const auto address = peer.peer_address();
+    auto relayed = parley::RelayedSocket::serve_on(loops_->next().loop(), std::move(peer), {.linger = linger});
+    if (!relayed) return std::nullopt;
+    return Connection(std::move(*relayed), address ? address->to_string() : "unknown");
+  }
+
   Server& server_;
+  parley::LoopPool* const loops_;
   Sessions sessions_;
 };
 
@@ -72,12 +94,36 @@ inline parley::Task<> log_stats_on_signal(Server& server) {
   while (const auto asked = co_await signals.next()) server.log_stats();
 }
 
+/// Whether each of the loops turns: threads may be limited, and descriptors.
+inline parley::Task<bool> have_started(parley::LoopPool& loops) {
+  const auto started = std::make_shared<parley::Channel<bool>>(loops.size());
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    static_cast<void>(loops[i].post([started] { static_cast<void>(started->try_send(true)); }));
+  }
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    const auto one = co_await started->receive().within(std::chrono::seconds(5));
+    if (!one) co_return false;
+  }
+  co_return true;
+}
+
 /// The status to exit with.
 inline parley::Task<int> serve(ServerOptions options, std::string password, std::string program) {
   std::size_t most = common::clients_that_descriptors_allow();
   if (options.max_clients != 0) most = std::min<std::size_t>(most, options.max_clients);
   Server server(options, std::move(password), most);
-  Accepting accepting(server);
+  std::optional<parley::LoopPool> loops;  // beside this one, which has the rooms
+  if (options.threads > 1) {
+    parley::LoopOptions loop;
+    loop.stop_grace = 4 * Accepting::linger;  // longer than a relayed connection may last
+    loops.emplace(options.threads - 1, loop);
+    const bool all = co_await have_started(*loops);
+    if (!all) {
+      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads",
+                                std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
+  }
+  Accepting accepting(server, loops ? &*loops : nullptr);
   parley::Scope listening(parley::OnFailure::stop_all);
   std::error_code failure;
   std::string where;

@@ -100,7 +100,7 @@ class Server {
       join.stays_when_broken = true;
       person.extra->entered = room.chat.newest().sequence;
     }
-    auto member = room.chat.join(person.peer, name, join);
+    auto member = person.peer.with_stream([&](auto& stream) { return room.chat.join(stream, name, join); });
     if (!member) return member.error();
     person.member = std::move(*member);
     person.room = &room;

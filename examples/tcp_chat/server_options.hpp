@@ -9,10 +9,13 @@
 namespace tcp_chat {
 
 struct ServerOptions {
+  static constexpr std::uint32_t max_threads = 64;
+
   std::string host = "127.0.0.1";
   std::uint16_t port = 8000;
   std::string unix_path;
   std::string compat;             // empty: the chat of README.md
+  std::uint32_t threads = 1;      // at most max_threads
   std::uint32_t max_clients = 0;  // 0: what the descriptors allow
   std::uint32_t max_line = 4096;  // bytes
   std::uint32_t history = 20;     // messages that a newcomer gets

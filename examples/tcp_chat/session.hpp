@@ -24,7 +24,7 @@ namespace tcp_chat {
 /// Gets a person from a connection: by their name, or by the token of who they were before.
 class Admission {
  public:
-  Admission(Server& server, parley::Socket peer)
+  Admission(Server& server, Connection peer)
       : server_(server), person_(std::make_unique<Person>(std::move(peer), server.options().max_line)) {}
 
   /// Null: nobody came in, and who it was has been told why.
@@ -98,8 +98,7 @@ class Admission {
 
   void log_with_address(std::string_view event, std::string_view name) {
     if (server_.options().quiet) return;
-    const auto address = person_->peer.peer_address();
-    server_.log().event(event, {{"name", name}, {"address", address ? address->to_string() : "unknown"}});
+    server_.log().event(event, {{"name", name}, {"address", person_->peer.peer()}});
   }
 
   // "/resume TOKEN EPOCH SEQUENCE"
@@ -124,8 +123,8 @@ class Admission {
       if (person_->member) give_up_place();
       co_return false;
     }
-    if (!person_->member.attach(person_->peer, after)) {
-      if (!person_->member.attach(person_->peer, room.chat.newest())) {
+    if (!attach(after)) {
+      if (!attach(room.chat.newest())) {
         over_ = true;
         give_up_place();
         co_return false;
@@ -146,6 +145,9 @@ class Admission {
       const bool settled = co_await server_.settled(std::string(token));
       if (!settled) co_return nullptr;
     }
+  }
+  bool attach(const parley::ResumePoint& after) {
+    return person_->peer.with_stream([&](auto& stream) { return person_->member.attach(stream, after).has_value(); });
   }
   void give_up_place() {
     server_.drop_token(*person_);
@@ -248,7 +250,7 @@ class Attendance {
 using Sessions = parley::QuietScope<Person, Attendance>;
 
 /// Lets somebody in.
-inline parley::Task<> arrive(Server& server, Sessions& sessions, parley::Socket peer) {
+inline parley::Task<> arrive(Server& server, Sessions& sessions, Connection peer) {
   Admission admission(server, std::move(peer));
   std::unique_ptr<Person> person = co_await admission.person();
   if (person != nullptr) sessions.keep(std::move(person));

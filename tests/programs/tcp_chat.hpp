@@ -3,10 +3,12 @@
 
 // A tcp_chat server in a process of its own, and guests of it made of plain system calls.
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -24,6 +26,12 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
+}
+
+/// What an environment variable says of how many loops servers are to have: with them all must be as with one.
+inline std::optional<std::string> chat_threads() {
+  const char* const threads = std::getenv("PARLEY_TEST_CHAT_THREADS");
+  return threads == nullptr ? std::nullopt : std::optional<std::string>(threads);
 }
 
 /// A connection that speaks in lines.
@@ -82,6 +90,8 @@ struct ChatServer : Process {
   static std::vector<std::string> words(const std::string& script, const std::vector<std::string>& options,
                                         std::uint16_t wanted_port) {
     std::vector<std::string> all{"server", "--port", std::to_string(wanted_port)};
+    const bool has_one_loop = std::find(options.begin(), options.end(), "--compat") != options.end();
+    if (const auto threads = chat_threads(); threads && !has_one_loop) all.insert(all.end(), {"--threads", *threads});
     all.insert(all.end(), options.begin(), options.end());
     all = command("tcp_chat", all);
     return script.empty() ? all : in_shell(script, all);

@@ -137,6 +137,9 @@ class ChatServer : public Process {
                : static_cast<std::uint16_t>(std::strtoul(line->c_str() + colon + 1, nullptr, 10));
   }
   static std::vector<std::string> words(std::vector<std::string> options) {
+    if (const char* const threads = std::getenv("PARLEY_TEST_CHAT_THREADS")) {
+      options.insert(options.begin(), {"--threads", threads});
+    }
     options.insert(options.begin(), {"server", "--port", "0"});
     return programs::command("tcp_chat", options);
   }
