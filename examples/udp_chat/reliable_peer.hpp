@@ -258,19 +258,21 @@ class ReliablePeer {
     while (sent) {
       if (is_greeted_ && confirmed_ != shown_.last()) {
         sent = co_await send_shown();
-      } else if (auto next = kept_.next_message(); is_greeted_ && next) {
-        message = std::move(*next);
-        const std::uint64_t number = kept_.next_number();
-        sent = co_await connection_.send(message);
-        if (sent) kept_.sent(number);
-      } else {
+      } else if (!is_greeted_ || !take_next(message)) {
         const auto changed = co_await to_send_.receive();
         if (!changed) co_return;
+      } else {
+        sent = co_await connection_.send(message);
       }
     }
     const bool is_over = sent.error() == parley::Error::cancelled || sent.error() == std::errc::broken_pipe ||
                          sent.error() == parley::Error::peer_lost || sent.error() == parley::Error::closed;
     if (!is_over) connection_.reset();
+  }
+  bool take_next(std::string& message) {
+    auto next = kept_.take_next();
+    if (next) message = std::move(*next);
+    return next.has_value();
   }
   parley::Task<parley::Result<>> send_shown() {
     const std::uint64_t last = shown_.last();

@@ -54,18 +54,16 @@ class KeptTexts {
 
   /// Must not be full.
   void add(std::string text) { texts_.push_back(std::move(text)); }
-  /// The next that is to be sent on this connection, as a message.
-  std::optional<std::string> next_message() const {
+  /// The next that is to be sent on this connection, as a message. It counts as sent from now on: the other one may
+  /// have shown it, and said so, before the sender hears that it is out.
+  std::optional<std::string> take_next() {
     if (next_ == first_ + texts_.size()) return std::nullopt;
     std::string message;
     append_number(message, next_);
-    return message += texts_[static_cast<std::size_t>(next_ - first_)];
+    message += texts_[static_cast<std::size_t>(next_ - first_)];
+    ++next_;
+    return message;
   }
-  /// That one was sent; or, meanwhile, even shown.
-  void sent(std::uint64_t number) noexcept {
-    if (next_ == number) ++next_;
-  }
-  std::uint64_t next_number() const noexcept { return next_; }
 
   /// There is another connection, to a program that has shown as much. False: it has not, for there was less.
   bool begin(std::uint64_t shown) {
