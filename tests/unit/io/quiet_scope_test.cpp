@@ -78,8 +78,8 @@ class Stage {
     MemoryStream stream;
     Heard heard;
   };
-  std::unique_ptr<Peer> join(std::string_view first_bytes = {}) {
-    auto peer = std::make_unique<Peer>();
+  Peer* join(std::string_view first_bytes = {}) {
+    Peer* const peer = peers.emplace_back(std::make_unique<Peer>()).get();
     peer->stream.feed(first_bytes).value();
     now([&] { guests->keep(std::make_unique<Guest>(peer->stream, peer->heard, alive)); });
     return peer;
@@ -103,6 +103,7 @@ class Stage {
 
   ManualClock clock;
   EventLoop loop{{.time = &clock}};
+  std::vector<std::unique_ptr<Peer>> peers;  // their streams outlive the sessions
   int alive = 0;
   std::optional<Guests> guests;
 };
