@@ -64,7 +64,7 @@ class Connection {
   parley::Result<> shutdown(parley::ShutdownWay way) {
     return other_ == nullptr ? socket_.shutdown(way) : other_->shutdown(way);
   }
-  parley::detail::Descriptor* descriptor() const noexcept { return socket_.descriptor(); }
+  auto* descriptor() const noexcept { return socket_.descriptor(); }
   void leave(parley::Operation& operation) noexcept {
     if (other_ == nullptr) return;
     if (other_->reader == &operation) other_->reader = nullptr;
