@@ -336,7 +336,7 @@ class FolderStream {
       if (entry == nullptr) return nullptr;
       const char* const name = entry->d_name;
       if (std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0) continue;
-      kind = detail::kind_of(DTTOIF(entry->d_type));
+      kind = detail::kind_of(static_cast<::mode_t>(DTTOIF(entry->d_type)));
       FileStatus status;
       if (entry->d_type == DT_UNKNOWN && file_status_at(::dirfd(stream_), name, status) == 0) kind = status.kind;
       return name;
