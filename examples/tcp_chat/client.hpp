@@ -27,10 +27,21 @@
 
 namespace tcp_chat {
 
+/// A stream may have more to it than a ByteStream: a finish(), which waits for a moment until the peer has what was sent
+/// (a socket's system goes on when the program has ended), and a quality(), which says in lines how good the way is.
+template <parley::ByteStream Stream>
 class Client {
  public:
-  explicit Client(const ClientOptions& options)
-      : options_(options), name_(options.name), screen_(screen_options(options)), view_(screen_, options.json) {}
+  /// Makes the connection.
+  using Connect = parley::Task<parley::Result<Stream>> (*)(const ClientOptions&);
+
+  Client(const ClientOptions& options, Connect connect, std::string_view program)
+      : options_(options),
+        connect_(connect),
+        program_(program),
+        name_(options.name),
+        screen_(screen_options(options)),
+        view_(screen_, options.json) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -38,7 +49,7 @@ class Client {
   parley::Task<int> run() {
     if (name_.empty() && !co_await ask_for_name()) co_return status_;
     go_to_ = options_.room;
-    auto connected = co_await parley::Socket::connect(options_.host, options_.port).within(connect_timeout);
+    auto connected = co_await connect_(options_);
     if (!connected) co_return common::give_up("cannot connect to " + where(), connected.error());
     parley::Scope typing;
     typing.spawn(type());
@@ -61,7 +72,6 @@ class Client {
   }
 
  private:
-  static constexpr std::chrono::seconds connect_timeout{10};
   static constexpr std::size_t max_line = std::size_t{1} << 20;
   static constexpr int most_attempts = 60;  // with the pauses, half an hour
   static constexpr std::chrono::milliseconds shortest_pause{500};
@@ -79,7 +89,7 @@ class Client {
   // False: there is none.
   parley::Task<bool> ask_for_name() {
     if (!screen_.edits()) {
-      common::print_error("tcp_chat client: say --name NAME (tcp_chat client --help tells more)");
+      common::print_error(program_ + ": say --name NAME (" + program_ + " --help tells more)");
       status_ = 2;
       co_return false;
     }
@@ -101,15 +111,15 @@ class Client {
     co_return !over_;
   }
 
-  parley::Task<parley::Result<parley::Socket>> connect_again() {
-    parley::Result<parley::Socket> connected = parley::Error::end_of_stream;  // by a server that only accepts
+  parley::Task<parley::Result<Stream>> connect_again() {
+    parley::Result<Stream> connected = parley::Error::end_of_stream;  // by a server that only accepts
     while (attempts_ < most_attempts) {
       const bool first = attempts_++ == 0;
       if (!co_await parley::sleep(std::exchange(pause_, std::min(pause_ * 2, longest_pause)))) {
         co_return parley::Error::cancelled;
       }
       if (over_) co_return parley::Error::cancelled;
-      connected = co_await parley::Socket::connect(options_.host, options_.port).within(connect_timeout);
+      connected = co_await connect_(options_);
       if (connected || connected.error() == parley::Error::cancelled) co_return connected;
       if (first) view_.notice("trying again, with longer and longer pauses; Ctrl-C ends");
     }
@@ -117,10 +127,9 @@ class Client {
   }
 
   // Until the connection ends; with why.
-  parley::Task<std::error_code> talk(parley::Socket server) {
+  parley::Task<std::error_code> talk(Stream server) {
     // A line that was cut with the connection is none: it comes again, whole.
     parley::LineReader lines{server, {.max_line = max_line, .require_final_newline = true}};
-    static_cast<void>(server.set(parley::NoDelay{true}));
     server_ = &server;
     introduced_ = false;
     const std::string first = introduction();
@@ -141,6 +150,10 @@ class Client {
     server_ = nullptr;
     introduced_ = false;
     note_change();
+    if constexpr (requires { server.finish(); }) co_await server.finish();
+    // What is still being sent on it ends before it does.
+    if (sends_ != 0) static_cast<void>(server.shutdown(parley::ShutdownWay::both));
+    while (sends_ != 0) static_cast<void>(co_await sent_.receive().stop({}));
     co_return ended;
   }
 
@@ -245,11 +258,27 @@ class Client {
       if (over_) co_return;
       const bool quits = first_word(*line).word == "/quit";
       if (line->empty()) continue;
+      const bool is_told = first_word(*line).word == "/stats" && show_quality();
+      if (is_told) continue;
       over_ = quits;
       co_await send(*line);
       if (quits) co_return co_await give_time_to_end();
     }
     co_await end_of_input();
+  }
+
+  // False: there is nothing to tell.
+  bool show_quality() {
+    std::string quality;
+    if constexpr (requires { server_->quality(); }) {
+      if (server_ != nullptr) quality = server_->quality();
+    }
+    for (std::size_t begin = 0; begin < quality.size();) {
+      const std::size_t end = std::min(quality.find('\n', begin), quality.size());
+      view_.notice(quality.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return !quality.empty();
   }
 
   // Everything typed is still sent, and what is said meanwhile still shown.
@@ -278,22 +307,29 @@ class Client {
   parley::Task<> send(std::string line) {
     if (server_ == nullptr) co_return;
     lines_through_ = std::max(lines_through_, parley::Clock::now()) + std::chrono::seconds(1);
+    ++sends_;
     static_cast<void>(co_await parley::send_line(*server_, line));  // where it fails, receiving does too
+    --sends_;
+    static_cast<void>(sent_.try_send(0));
   }
 
   const ClientOptions options_;
+  const Connect connect_;
+  const std::string program_;
   std::string name_;
   std::string room_;
   std::string go_to_;  // this room, as soon as there is a session
   std::string token_;  // empty: there is no session yet
   std::uint64_t epoch_ = 0;
   std::uint64_t sequence_ = 0;
-  parley::Socket* server_ = nullptr;   // while connected
+  Stream* server_ = nullptr;           // while connected
   bool asking_ = false;                // for another name, since the server refused one
   bool introduced_ = false;            // the server has said which session this is
   bool over_ = false;                  // no new connection after this one
   bool refused_ = false;               // by the server, and nobody can be asked for another name
   parley::Channel<int> changes_{1};    // of server_ and introduced_
+  parley::Channel<int> sent_{1};       // one less of sends_
+  int sends_ = 0;                      // under way
   parley::TimePoint lines_through_{};  // when the server should have taken all
   int attempts_ = 0;                   // to connect since there was a session
   std::chrono::milliseconds pause_ = shortest_pause;
@@ -302,8 +338,15 @@ class Client {
   MessageView view_;
 };
 
+inline parley::Task<parley::Result<parley::Socket>> connect_by_tcp(const ClientOptions& options) {
+  auto connected = co_await parley::Socket::connect(options.host, options.port).within(std::chrono::seconds(10));
+  if (!connected) co_return connected.error();
+  static_cast<void>(connected->set(parley::NoDelay{true}));
+  co_return std::move(*connected);
+}
+
 inline parley::Task<int> take_part(ClientOptions options) {
-  Client client(options);
+  Client<parley::Socket> client(options, connect_by_tcp, "tcp_chat client");
   co_return co_await client.run();
 }
 

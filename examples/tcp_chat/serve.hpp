@@ -40,12 +40,13 @@ class Accepting {
       : server_(server), loops_(loops), sessions_(Attendance(server), server.idle_timeout()) {}
 
   /// Accepts until it is stopped, or the listener fails: with why.
+  /// Its accept() gives sockets, or connections.
   template <class Listener>
   parley::Task<std::error_code> run(Listener listener) {
-    parley::Result<parley::Socket> peer;
-    while ((peer = co_await listener.accept())) {
+    for (;;) {
+      auto peer = co_await listener.accept();
+      if (!peer) co_return peer.error();
       if (sessions_.size() < server_.max_clients()) {
-        prepare(*peer);
         if (auto connection = connect(std::move(*peer))) {
           sessions_.spawn(arrive(server_, sessions_, std::move(*connection)));
         }
@@ -56,7 +57,6 @@ class Accepting {
         peer->close();
       }
     }
-    co_return peer.error();
   }
 
   Sessions& sessions() { return sessions_; }
@@ -73,12 +73,14 @@ class Accepting {
 
   // Nothing where that loop has no memory, or too much to do.
   std::optional<Connection> connect(parley::Socket peer) {
+    prepare(peer);
     if (loops_ == nullptr) return Connection(std::move(peer));
     const auto address = peer.peer_address();
     auto relayed = parley::RelayedSocket::serve_on(loops_->next().loop(), std::move(peer), {.linger = linger});
     if (!relayed) return std::nullopt;
     return Connection(std::move(*relayed), address ? address->to_string() : "unknown");
   }
+  static std::optional<Connection> connect(Connection peer) { return peer; }
 
   Server& server_;
   parley::LoopPool* const loops_;
@@ -107,11 +109,69 @@ inline parley::Task<bool> have_started(parley::LoopPool& loops) {
   co_return true;
 }
 
+/// A server, and where it listens.
+class Serving {
+ public:
+  /// The connections are served by the loops, where there are any.
+  Serving(const ServerOptions& options, std::string password, std::size_t max_clients, parley::LoopPool* loops)
+      : options_(options), server_(options, std::move(password), max_clients), accepting_(server_, loops) {}
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+
+  Server& server() { return server_; }
+  /// Prints where it listens; `commands` join it.
+  void announce(const parley::Address& at, std::vector<std::string> commands) {
+    if (options_.log == "json") {
+      server_.log().event("listen", {{"address", at.to_string()}});
+    } else if (!options_.quiet) {
+      common::announce(at, std::move(commands));
+    }
+  }
+  template <class Listener>
+  void listen(Listener listener, std::string at) {
+    listening_.spawn(accept_on(std::move(listener), std::move(at)));
+  }
+
+  /// Until it is stopped, or cannot accept any more: the status to exit with.
+  parley::Task<int> run() {
+    server_.tasks().spawn(server_.sweep());
+    server_.tasks().spawn(log_stats_on_signal(server_));
+    if (options_.stats_every_s != 0) {
+      server_.tasks().spawn(log_stats_every(server_, std::chrono::seconds(options_.stats_every_s)));
+    }
+    static_cast<void>(co_await listening_.join());
+    if (!failure_) common::end_line_of_ctrl_c();
+    server_.log().event("stop");
+    co_await server_.say_goodbye();
+    static_cast<void>(co_await accepting_.sessions().cancel_and_join());
+    static_cast<void>(co_await server_.tasks().cancel_and_join());
+    if (failure_) co_return common::give_up("cannot accept connections on " + where_, failure_);
+    co_return 0;
+  }
+
+ private:
+  template <class Listener>
+  parley::Task<> accept_on(Listener listener, std::string at) {
+    const std::error_code ended = co_await accepting_.run(std::move(listener));
+    if (ended != parley::Error::cancelled) {
+      failure_ = ended;
+      where_ = std::move(at);
+    }
+    listening_.cancel();
+  }
+
+  const ServerOptions options_;
+  Server server_;
+  Accepting accepting_;
+  std::error_code failure_;
+  std::string where_;
+  parley::Scope listening_{parley::OnFailure::stop_all};
+};
+
 /// The status to exit with.
 inline parley::Task<int> serve(ServerOptions options, std::string password, std::string program) {
   std::size_t most = common::clients_that_descriptors_allow();
   if (options.max_clients != 0) most = std::min<std::size_t>(most, options.max_clients);
-  Server server(options, std::move(password), most);
   std::optional<parley::LoopPool> loops;  // beside this one, which has the rooms
   if (options.threads > 1) {
     parley::LoopOptions loop;
@@ -123,56 +183,30 @@ inline parley::Task<int> serve(ServerOptions options, std::string password, std:
                                 std::make_error_code(std::errc::resource_unavailable_try_again));
     }
   }
-  Accepting accepting(server, loops ? &*loops : nullptr);
-  parley::Scope listening(parley::OnFailure::stop_all);
-  std::error_code failure;
-  std::string where;
-
-  const auto accept_on = [&](auto listener, std::string at) -> parley::Task<> {
-    const std::error_code ended = co_await accepting.run(std::move(listener));
-    if (ended != parley::Error::cancelled) {
-      failure = ended;
-      where = std::move(at);
-    }
-    listening.cancel();
-  };
+  Serving serving(options, std::move(password), most, loops ? &*loops : nullptr);
   if (!options.unix_path.empty()) {
     auto listener = parley::UnixListener::bind(options.unix_path);
     if (!listener) co_return common::give_up("cannot listen on " + options.unix_path, listener.error());
     if (options.log == "json") {
-      server.log().event("listen", {{"address", options.unix_path}});
+      serving.server().log().event("listen", {{"address", options.unix_path}});
     } else if (!options.quiet) {
       common::print_line("listening on " + options.unix_path);
       common::print_line("only this machine can reach it");
       common::print_line("join it with  nc -U " + options.unix_path);
     }
-    listening.spawn(accept_on(std::move(*listener), options.unix_path));
+    serving.listen(std::move(*listener), options.unix_path);
   } else {
     const std::string asked = common::endpoint(options.host, options.port);
     auto listener = parley::TcpListener::bind(options.host, options.port);
     if (!listener) co_return common::give_up("cannot listen on " + asked, listener.error());
     const parley::Address at = listener->local_address().value();
-    if (options.log == "json") {
-      server.log().event("listen", {{"address", at.to_string()}});
-    } else if (!options.quiet) {
-      const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
-      common::announce(at, {program + " client --name YOU " + reach, "nc " + reach});
-    }
-    listening.spawn(accept_on(std::move(*listener), at.to_string()));
+    const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
+    std::vector<std::string> commands{program + " client --name YOU " + reach, "nc " + reach};
+    serving.announce(at, std::move(commands));
+    serving.listen(std::move(*listener), at.to_string());
   }
-  server.tasks().spawn(server.sweep());
-  server.tasks().spawn(log_stats_on_signal(server));
-  if (options.stats_every_s != 0) {
-    server.tasks().spawn(log_stats_every(server, std::chrono::seconds(options.stats_every_s)));
-  }
-  static_cast<void>(co_await listening.join());
-  if (!failure) common::end_line_of_ctrl_c();
-  server.log().event("stop");
-  co_await server.say_goodbye();
-  static_cast<void>(co_await accepting.sessions().cancel_and_join());
-  static_cast<void>(co_await server.tasks().cancel_and_join());
-  if (failure) co_return common::give_up("cannot accept connections on " + where, failure);
-  co_return 0;
+  const int status = co_await serving.run();
+  co_return status;
 }
 
 }  // namespace tcp_chat

@@ -3,15 +3,20 @@
 //
 //   udp_chat peer --listen 1234 --to 192.0.2.1:1234      two people, each with the other's address
 //   udp_chat group --name YOU                            everyone on the network segment, no server
+//   udp_chat hub                                         rooms, names and commands as in tcp_chat
+//   udp_chat join --name YOU 127.0.0.1 7000              takes part there
 
 #include <parley/core/run.hpp>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
 #include "../common/arguments.hpp"
+#include "../common/password.hpp"
 #include "../tcp_chat/name_rule.hpp"
 #include "group.hpp"
+#include "hub.hpp"
 #include "peer.hpp"
 #include "reliable_peer.hpp"
 
@@ -56,16 +61,68 @@ int run_group(int argc, const char* const* argv) {
   return parley::run(udp_chat::talk_in_group(options));
 }
 
+int run_hub(const std::string& program, int argc, const char* const* argv) {
+  tcp_chat::ServerOptions options;
+  options.port = 7000;
+  common::Arguments arguments("udp_chat hub", "A chat server over reliable UDP. Nothing is encrypted.");
+  arguments.option("--host", "HOST", options.host, "where to listen; 0.0.0.0 lets other machines in");
+  arguments.option("--port", "PORT", options.port, "0 takes a free one");
+  arguments.option("--history", "N", options.history, "messages that a newcomer gets");
+  arguments.option("--rate", "N", options.rate, "messages a second from each member; 0: any");
+  arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
+  arguments.more();
+  arguments.option("--max-clients", "N", options.max_clients, "0: 1,000");
+  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection");
+  arguments.option("--max-lag", "BYTES", options.max_lag, "how far a member may be behind");
+  arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
+  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
+  arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
+  arguments.option("--resume-timeout", "SECONDS", options.resume_timeout_s, "for who was cut off to come back");
+  arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
+  arguments.choice("--log", options.log, {"text", "json"}, "how events are printed");
+  arguments.flag("--log-messages", options.log_messages, "prints what is said, too");
+  arguments.option("--stats-every", "SECONDS", options.stats_every_s, "prints counters; 0: on SIGUSR1 only");
+  arguments.flag("--quiet", options.quiet, "prints no events");
+  if (const auto status = arguments.parse(argc, argv)) return *status;
+  std::string password;
+  if (!options.password_file.empty()) {
+    const auto read = common::read_password(options.password_file);
+    if (!read) {
+      return common::give_up("cannot read a password from " + options.password_file,
+                             std::error_code(errno, std::generic_category()));
+    }
+    password = *read;
+  }
+  return parley::run(udp_chat::serve_hub(options, password, program));
+}
+
+int run_join(int argc, const char* const* argv) {
+  tcp_chat::ClientOptions options;
+  options.port = 7000;
+  common::Arguments arguments("udp_chat join", "Takes part in the chat of a hub. Nothing is encrypted.");
+  arguments.positional("HOST", options.host, "where the hub is");
+  arguments.positional("PORT", options.port, "its port");
+  arguments.option("--name", "NAME", options.name, "your name; asked for on a terminal");
+  arguments.option("--room", "ROOM", options.room, "where to go at once");
+  arguments.flag("--json", options.json, "prints an object for each message");
+  arguments.flag("--no-color", options.no_color, "prints no colours");
+  if (const auto status = arguments.parse(argc, argv)) return *status;
+  return parley::run(udp_chat::join_hub(options));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "peer") return run_peer(argc - 1, argv + 1);
   if (command == "group") return run_group(argc - 1, argv + 1);
-  common::Arguments arguments("udp_chat",
-                              "A chat over UDP. `udp_chat peer --help` and `udp_chat group --help` tell more.");
+  if (command == "hub") return run_hub(argv[0], argc - 1, argv + 1);
+  if (command == "join") return run_join(argc - 1, argv + 1);
+  common::Arguments arguments("udp_chat", "A chat over UDP. `udp_chat peer --help`, and so on, tell more.");
   arguments.add_command("peer", "two people, each with the other's address");
   arguments.add_command("group", "everyone on the network segment, no server");
+  arguments.add_command("hub", "a server: rooms, names and commands as in tcp_chat");
+  arguments.add_command("join", "takes part in the chat of a hub");
   if (const auto status = arguments.parse(argc, argv)) return *status;
   return 2;
 }

@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "display.hpp"
+#include "path_quality.hpp"
 #include "peer_options.hpp"
 #include "pieces.hpp"
 #include "reliable_texts.hpp"
@@ -310,20 +311,15 @@ class ReliablePeer {
     if (!display_.notice(said)) return false;
     if (!is_talking_)
       return display_.notice("nobody is connected; connections so far: " + std::to_string(connections_));
-    const auto status = connection_.status();
-    const auto counters = connection_.counters();
-    return display_.notice("connection " + std::to_string(connections_) + ": round trip " + milliseconds(status.rtt) +
-                           " (varies by " + milliseconds(status.rtt_variation) + "), lately lost " +
-                           std::to_string(static_cast<int>(status.loss * 100 + 0.5)) + " %") &&
-           display_.notice("datagrams sent " + std::to_string(counters.datagrams_sent) + ", lost " +
-                           std::to_string(counters.lost - counters.not_lost) + ", retransmissions " +
-                           std::to_string(counters.resent)) &&
-           display_.notice("datagrams received " + std::to_string(counters.datagrams_received) + ", duplicated " +
-                           std::to_string(counters.duplicates));
+    return notice_lines("connection " + std::to_string(connections_) + ": " + path_quality(connection_));
   }
-  static std::string milliseconds(parley::Duration time) {
-    const auto tenths = std::chrono::duration_cast<std::chrono::microseconds>(time).count() / 100;
-    return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + " ms";
+  bool notice_lines(std::string_view lines) {
+    for (;;) {
+      const std::size_t end = lines.find('\n');
+      if (!display_.notice(std::string(lines.substr(0, end)))) return false;
+      if (end == lines.npos) return true;
+      lines.remove_prefix(end + 1);
+    }
   }
 
   PeerOptions options_;

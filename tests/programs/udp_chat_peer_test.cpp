@@ -246,7 +246,12 @@ TEST_CASE("udp_chat: wrong usage is told in one line, with status 2") {
                                  {"group"},
                                  {"group", "--name", "operator"},
                                  {"group", "--name", "Ann", "--group", "127.0.0.1:7777"},
-                                 {"group", "--name", "Ann", "--interface", "lo"}};
+                                 {"group", "--name", "Ann", "--interface", "lo"},
+                                 {"hub", "--port", "70000"},
+                                 {"hub", "more"},
+                                 {"join"},
+                                 {"join", "127.0.0.1"},
+                                 {"join", "127.0.0.1", "7000"}};
   for (const Words& words : wrong) {
     const Outcome outcome = run_to_end(command("udp_chat", words));
     INFO(outcome.errors);
@@ -261,7 +266,7 @@ TEST_CASE("udp_chat: wrong usage is told in one line, with status 2") {
 }
 
 TEST_CASE("udp_chat explains itself") {
-  CHECK(run_to_end(command("udp_chat", {"--help"})).output.starts_with("usage: udp_chat peer|group "));
+  CHECK(run_to_end(command("udp_chat", {"--help"})).output.starts_with("usage: udp_chat peer|group|hub|join "));
   for (const std::string mode : {"peer", "group"}) {
     const Outcome outcome = run_to_end(command("udp_chat", {mode, "--help"}));
     CHECK(outcome.exit == well);

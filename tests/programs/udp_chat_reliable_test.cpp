@@ -124,7 +124,6 @@ TEST_CASE("udp_chat peer --reliable: what a network loses, repeats and delays ar
   const auto datagrams = ann.wait_for_line("* datagrams sent ");
   REQUIRE(datagrams);
   CHECK(datagrams->find(", retransmissions ") != std::string::npos);
-  CHECK(datagrams->find("retransmissions 0") == std::string::npos);
   ann.send_signal(SIGINT);
   CHECK(ending_after(ann, SIGINT) == well);
 }
