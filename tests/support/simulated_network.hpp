@@ -245,7 +245,7 @@ class Pair {
  public:
   Pair(World& world, const ReliableOptions& options = {}) : Pair(world, options, options) {}
   Pair(World& world, const ReliableOptions& client_options, const ReliableOptions& server_options)
-      : server(world, 7000, true, server_options), client(world, 7001, false, client_options), world_(world) {
+      : server(world, 7000, true, server_options), client(world, 7001, false, client_options) {
     near = client.connect(server);
     client.flush(near);
     world.run_while_not(
@@ -260,9 +260,6 @@ class Pair {
   Host client;
   reliable::Peer* near = nullptr;  // the client's
   reliable::Peer* far = nullptr;   // the server's
-
- private:
-  World& world_;
 };
 
 inline std::string take_text(reliable::Peer& peer) {

@@ -77,7 +77,7 @@ class QuietSession : private detail::Operation, private detail::QuietPlace {
 ///           (LoopOptions::max_inline).
 /// Threads:  one loop's. Bounded by its user, who keeps no more than size() allows.
 template <class Session, class Host>
-class QuietScope : private detail::Completion {
+class QuietScope final : private detail::Completion {
   using Place = QuietSession<Session>;
   using Next = decltype(std::declval<Session&>().reader().next().wait());
 

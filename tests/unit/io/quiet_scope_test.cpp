@@ -226,8 +226,8 @@ TEST_CASE("cancelling tells all sessions, those that come later included, and st
 TEST_CASE("a scope that is destroyed takes its sessions along, wherever they are") {
   Stage stage;
   auto waits = stage.join();
-  auto inside_a_line = stage.join("half a li");
-  auto sleeps = stage.join("sleep\n");
+  stage.join("half a li");
+  stage.join("sleep\n");
   auto ready = stage.join();
   ready->stream.feed("a line\n").value();  // noticed in the turn that destroys the scope
   CHECK(stage.alive == 4);
