@@ -299,12 +299,14 @@ TEST_CASE("records that are attended to at once cost no allocation") {
   EventLoop loop;
   int count = 0;
   std::optional<QuietScope<Counter, Counting>> counters(std::in_place, Counting(count));
-  auto [near, far] = socket_pair().value();
-  loop.post([&, session = std::make_unique<Counter>(std::move(near))]() mutable { counters->keep(std::move(session)); })
+  auto pair = socket_pair().value();
+  loop.post([&, session = std::make_unique<Counter>(std::move(pair.first))]() mutable {
+        counters->keep(std::move(session));
+      })
       .value();
   const auto say = [&] {
     const int before = count;
-    far.send_all(ConstBytes("\0\0\0\1x\0\0\0\1y", 10)).wait().value();
+    pair.second.send_all(ConstBytes("\0\0\0\1x\0\0\0\1y", 10)).wait().value();
     return support::turn_until(loop, [&] { return count == before + 2; });
   };
   REQUIRE(say());
