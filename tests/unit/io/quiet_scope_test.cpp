@@ -314,7 +314,7 @@ TEST_CASE("records that are attended to at once cost no allocation") {
   REQUIRE(say());
   REQUIRE(say());
   CHECK(support::allocations() == before);
-  far.close();
+  pair.second.close();
   REQUIRE(support::turn_until(loop, [&] { return count == -1; }));
   loop.post([&] { counters.reset(); }).value();
   loop.turn().value();
