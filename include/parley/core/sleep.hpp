@@ -25,21 +25,29 @@ class SleepSteps {
       ticks_ = ticks_ > INT64_MAX - now ? INT64_MAX : now + ticks_;
       relative_ = false;
     }
-    operation.succeed();
-    if (ticks_ <= now) return Step::done;
+    if (has_come(operation, now)) return Step::done;
     operation.driver().pause(TimePoint(Duration(ticks_)));
     return Step::paused;
   }
 
   // A time that has come wins over a timeout or stop of the same moment.
   Step interrupt(Operation& operation, Drive how) noexcept {
-    if (step(operation) != Step::done) operation.fail(how == Drive::expire ? Error::timed_out : Error::cancelled);
+    if (relative_) step(operation);  // stopped before it began
+    Driver& driver = operation.driver();
+    const TimePoint time = how == Drive::expire ? driver.now() : driver.moment();
+    if (!has_come(operation, time.time_since_epoch().count()))
+      operation.fail(how == Drive::expire ? Error::timed_out : Error::cancelled);
     return Step::done;
   }
 
   Result<> result(Operation& operation) const noexcept { return operation.error(); }
 
  private:
+  bool has_come(Operation& operation, std::int64_t now) const noexcept {
+    operation.succeed();
+    return ticks_ <= now;
+  }
+
   std::int64_t ticks_;  // of Clock: a duration until the first step, then a time
   bool relative_;
 };

@@ -2,6 +2,7 @@
 #include <parley/core/sleep.hpp>
 
 #include <parley/core/event_loop.hpp>
+#include <parley/core/scope.hpp>
 
 #include "support/catch.hpp"
 
@@ -63,6 +64,27 @@ TEST_CASE("a stop ends a sleep, also one without end", "[sleep]") {
   REQUIRE(loop.post([&] { loop.stop(); }));
   CHECK(loop.run(sleep_for(Duration::max())).error() == Error::cancelled);
   CHECK(loop.run(sleep_for(1h)).error() == Error::cancelled);  // it was requested before
+}
+
+TEST_CASE("a time that has come wins over a stop", "[sleep]") {
+  Fixture f;
+  EventLoop loop(f.options);
+  StopSource source;
+  std::vector<bool> slept(2);
+  const auto sleeper = [&](std::size_t index, Duration duration) -> Task<> {
+    slept[index] = (co_await sleep(duration).stop(source.token())).has_value();
+  };
+  const auto program = [&]() -> Task<> {
+    Scope scope;
+    scope.spawn(sleeper(0, 1min));
+    scope.spawn(sleeper(1, 1min + 1ns));
+    f.clock.advance(1min);
+    source.request_stop();
+    static_cast<void>(co_await scope.join());
+  };
+  REQUIRE(loop.run(program()));
+  CHECK(slept[0]);
+  CHECK_FALSE(slept[1]);
 }
 
 TEST_CASE("a duration in any unit is understood, and never shortened", "[sleep]") {

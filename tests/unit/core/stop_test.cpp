@@ -70,6 +70,34 @@ TEST_CASE("one request reaches all operations of the token, once each", "[stop]"
   CHECK(cancelled == 100);
 }
 
+TEST_CASE("one request reaches the operations of several loops and threads, in whatever order they came", "[stop]") {
+  StopSource source;
+  std::atomic<int> cancelled = 0;
+  std::atomic<int> turn = 0;  // whose sleep begins next
+  const auto sleeps = [&](int mine) -> Task<> {
+    while (turn != mine) static_cast<void>(co_await sleep(1us));
+    ++turn;
+    const auto slept = co_await sleep(1h).stop(source.token());
+    if (slept.error() == Error::cancelled) ++cancelled;
+  };
+  const auto every_third = [&](int first) -> Task<> {
+    Scope scope;
+    for (int i = first; i < 30; i += 3) scope.spawn(sleeps(i));
+    static_cast<void>(co_await scope.join());
+  };
+  std::vector<std::thread> threads;
+  for (int first = 0; first < 3; ++first) {
+    threads.emplace_back([&, first] {
+      EventLoop loop;
+      static_cast<void>(loop.run(every_third(first)));
+    });
+  }
+  while (turn != 30) std::this_thread::yield();
+  CHECK(source.request_stop());
+  for (auto& thread : threads) thread.join();
+  CHECK(cancelled == 30);
+}
+
 TEST_CASE("requests from other threads race with completions and lose nothing", "[stop]") {
   EventLoop loop;
   std::atomic<StopSource*> armed = nullptr;

@@ -80,7 +80,8 @@ inline Operation::Operation(StepFunction step, platform::Direction direction, De
       owns_stop_(false),
       shields_stop_(false),
       in_flight_(false),
-      holds_slot_(false) {
+      holds_slot_(false),
+      parked_(false) {
   pollable = descriptor;
 }
 

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cassert>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace parley::inline PARLEY_ABI::detail {
@@ -35,6 +36,11 @@ class LoopDriver : public Driver {
   LoopDriver& operator=(const LoopDriver&) = delete;
 
   TimePoint now() const noexcept override { return options_.time != nullptr ? options_.time->now() : Clock::now(); }
+  TimePoint moment() noexcept override {
+    if (!steps_woken_) return now();
+    if (!moment_) moment_ = now();
+    return *moment_;
+  }
 
  protected:
   // Makes the loop the current one of its thread for as long as it runs.
@@ -101,15 +107,19 @@ class LoopDriver : public Driver {
 
   void step_woken() noexcept {
     take_inbox(woken_);
+    steps_woken_ = true;
     while (Operation* operation = woken_.pop_front()) {
       set_place(*operation, Place::none);
       step_posted(*operation);
     }
+    steps_woken_ = false;
+    moment_.reset();
   }
 
   // It was woken where it was parked, or its stop was requested, or both. What it was woken for wins.
   void step_posted(Operation& operation) noexcept {
-    if (!holds_slot(operation)) {
+    const bool only_stopped = holds_slot(operation) || (!is_parked(operation) && stop_requested(operation));
+    if (!only_stopped) {
       const Step wanted = step(operation, Drive::advance);
       if (wanted == Step::done) return finish(operation);
       if (wanted != Step::parked) return wait_for(operation, wanted);
@@ -140,6 +150,7 @@ class LoopDriver : public Driver {
     if (due != no_deadline && !timers_.set(operation, due)) {
       return give_up(operation, static_cast<int>(std::errc::not_enough_memory));
     }
+    set_parked(operation, wanted == Step::parked);
     if (wanted == Step::parked || operation.pollable == nullptr) return true;
     // A pause waits for the descriptor too, which keeps its direction reserved and does no harm.
     if (const int error = poller_->submit(operation, direction(operation))) return give_up(operation, error);
@@ -302,6 +313,8 @@ class LoopDriver : public Driver {
   List<Operation> yielding_;  // finished, like the ready ones, by coroutines that have used up their budget
   List<Descriptor> descriptors_;
   TimePoint pause_until_;
+  bool steps_woken_ = false;
+  std::optional<TimePoint> moment_;  // of those that are woken in one turn
   int inline_budget_ = options_.max_inline;
   std::atomic<bool> wake_pending_ = false;
 };

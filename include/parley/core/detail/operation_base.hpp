@@ -84,7 +84,8 @@ class Operation : public ListLink, public platform::Request {
   friend class StopState;
   friend class TimerHeap;
 
-  enum class Place : std::uint8_t { none, stop_list, inbox, woken, ready };
+  // In the inbox also while the driver works through what it has taken from there.
+  enum class Place : std::uint8_t { none, stop_list, inbox, ready };
   enum class Started : std::uint8_t { refused, done, suspended };
   static constexpr std::int64_t no_deadline = INT64_MAX;
   static constexpr std::uint32_t no_timer = UINT32_MAX;
@@ -108,6 +109,7 @@ class Operation : public ListLink, public platform::Request {
   bool shields_stop_ : 1;  // stop() was called, so that nothing is inherited
   bool in_flight_ : 1;
   bool holds_slot_ : 1;  // the poller has it
+  bool parked_ : 1;      // it waits for wake_parked()
 };
 
 /// Runs operations, all on one thread.
@@ -117,6 +119,8 @@ class Driver {
   PARLEY_NOINLINE static Driver* current() noexcept { return current_slot(); }
 
   virtual TimePoint now() const noexcept = 0;
+  /// now() or a little before, at which all count as stopped who are told to stop together.
+  virtual TimePoint moment() noexcept { return now(); }
   /// Sets when the operation whose step is running goes on, which then returns Step::paused.
   virtual void pause(TimePoint until) noexcept = 0;
   /// Cancels what is in flight on the descriptor and lets the poller forget it. On the driver's thread.
@@ -126,6 +130,8 @@ class Driver {
   static void wake_parked(Operation& operation) noexcept;
   /// Puts an operation that is in no list into the inbox. From any thread.
   void post(Operation& operation) noexcept;
+  /// The same for those at the front of the list that are this driver's.
+  void post_first_of(List<Operation>& operations) noexcept;
   /// Takes over an operation that was not started: its first step is made on this driver's thread. From any thread;
   /// once it returns true the operation may be gone. False, and nothing was done: the stop was requested. One that was
   /// taken over before is in the inbox when the driver sees the request.
@@ -190,6 +196,8 @@ class Driver {
   static void set_in_flight(Operation& operation, bool value) noexcept { operation.in_flight_ = value; }
   static bool holds_slot(const Operation& operation) noexcept { return operation.holds_slot_; }
   static void set_holds_slot(Operation& operation, bool value) noexcept { operation.holds_slot_ = value; }
+  static bool is_parked(const Operation& operation) noexcept { return operation.parked_; }
+  static void set_parked(Operation& operation, bool value) noexcept { operation.parked_ = value; }
   static platform::Direction direction(const Operation& operation) noexcept { return operation.direction(); }
   static void set_place(Operation& operation, Place place) noexcept {
     operation.place_.store(place, std::memory_order_release);
@@ -201,7 +209,10 @@ class Driver {
     return inbox_.empty();
   }
   // Moves the inbox to the end of the list, which belongs to the driver's thread.
-  void take_inbox(List<Operation>& into) noexcept;
+  void take_inbox(List<Operation>& into) noexcept {
+    const std::lock_guard lock(inbox_lock_);
+    into.take(inbox_);
+  }
 
   struct Next {
     Continuation continuation;
@@ -260,6 +271,7 @@ inline bool Driver::stop_requested(const Operation& operation) noexcept {
 inline bool Driver::enlist_for_stop(Operation& operation) noexcept {
   StopState* state = operation.stop_;
   if (state == nullptr) return true;
+  if (state->requested()) return false;
   const std::lock_guard lock(state->lock_);
   if (state->requested()) return false;
   // Woken by another thread since it was parked? Then it is in the inbox and will come by here again.
@@ -275,7 +287,7 @@ inline bool StopState::request() noexcept {
   if (requested_.exchange(true, std::memory_order_acq_rel)) return false;
   // Its place stays stop_list until post() has changed it: an operation that ends meanwhile then waits for the lock
   // above.
-  while (Operation* operation = waiting_.pop_front()) operation->driver_->post(*operation);
+  while (Operation* operation = waiting_.front()) operation->driver_->post_first_of(waiting_);
   return true;
 }
 
@@ -289,11 +301,21 @@ inline void Driver::post(Operation& operation) noexcept {
   }
 }
 
+inline void Driver::post_first_of(List<Operation>& operations) noexcept {
+  const std::lock_guard lock(inbox_lock_);
+  for (Operation* next = operations.front(); next != nullptr && next->driver_ == this; next = operations.front()) {
+    next->unlink();
+    inbox_.push_back(*next);
+    set_place(*next, Place::inbox);
+  }
+  if (current() != this) wake();
+}
+
 inline bool Driver::adopt(Operation& operation, const StopState& unless) noexcept {
   const std::lock_guard lock(inbox_lock_);
   if (unless.requested()) return false;
   operation.driver_ = this;
-  operation.in_flight_ = true;
+  operation.in_flight_ = operation.parked_ = true;
   inbox_.push_back(operation);
   set_place(operation, Place::inbox);
   if (current() != this) wake();
@@ -311,14 +333,6 @@ inline void Driver::wake_parked(Operation& operation) noexcept {
   if (place == Place::stop_list || place == Place::none) operation.driver_->post(operation);
 }
 
-inline void Driver::take_inbox(List<Operation>& into) noexcept {
-  const std::lock_guard lock(inbox_lock_);
-  while (Operation* operation = inbox_.pop_front()) {
-    into.push_back(*operation);
-    set_place(*operation, Place::woken);
-  }
-}
-
 inline void Driver::leave_lists(Operation& operation) noexcept {
   if (operation.place_.load(std::memory_order_acquire) == Place::stop_list) {
     const std::lock_guard lock(operation.stop_->lock_);
@@ -332,7 +346,7 @@ inline void Driver::leave_lists(Operation& operation) noexcept {
     operation.unlink();
     set_place(operation, Place::none);
   }
-  operation.unlink();  // woken or ready: lists of this thread
+  operation.unlink();  // a list of this thread
   set_place(operation, Place::none);
 }
 
