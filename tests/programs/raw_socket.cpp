@@ -63,6 +63,18 @@ RawSocket RawSocket::udp() {
   return socket;
 }
 
+std::uint16_t RawSocket::free_udp_port() {
+  constexpr int first = 12000, count = 20000;  // below those that Linux chooses from (ip_local_port_range)
+  static int next = ::getpid() * 97;           // test programs run side by side
+  for (int tries = 0; tries < count; ++tries) {
+    const auto port = static_cast<std::uint16_t>(first + next++ % count);
+    const RawSocket socket(open_socket(SOCK_DGRAM));
+    const sockaddr_in address = loopback(port);
+    if (::bind(socket.descriptor_, general(address), sizeof address) == 0) return port;
+  }
+  fail("bind");
+}
+
 std::uint16_t RawSocket::port() const {
   sockaddr_in address{};
   socklen_t size = sizeof address;

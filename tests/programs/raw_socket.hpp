@@ -22,6 +22,8 @@ class RawSocket {
   static RawSocket listen();
   /// A UDP socket on 127.0.0.1, on a port that the system chooses.
   static RawSocket udp();
+  /// A UDP port on 127.0.0.1 for a program to bind now or later: none that the system chooses for others.
+  static std::uint16_t free_udp_port();
 
   RawSocket(RawSocket&& other) noexcept { *this = std::move(other); }
   RawSocket& operator=(RawSocket&& other) noexcept {

@@ -61,7 +61,7 @@ void send_from_elsewhere(std::uint16_t to, const std::string& text) {
 }
 
 // A port at which nobody listens.
-std::uint16_t free_port() { return RawSocket::udp().port(); }
+std::uint16_t free_port() { return RawSocket::free_udp_port(); }
 
 }  // namespace
 

@@ -24,7 +24,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 std::string at(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
-std::uint16_t free_port() { return RawSocket::udp().port(); }
+std::uint16_t free_port() { return RawSocket::free_udp_port(); }
 
 // After how many seconds one of which nothing comes is lost; a busy machine may keep a program waiting for a while.
 const Words patient{"--lost-after", "30"}, impatient{"--lost-after", "2"};
