@@ -20,6 +20,7 @@ struct LossyPathOptions {
   std::uint64_t seed = 1;
   unsigned drop = 0, duplicate = 0, reorder = 0;
   std::chrono::nanoseconds delay{0};
+  std::chrono::nanoseconds jitter{0};                                      // either way, evenly; at most the delay
   std::chrono::nanoseconds reorder_delay = std::chrono::milliseconds(20);  // what is reordered takes up to this longer
 };
 
@@ -30,13 +31,16 @@ class LossyPath {
   static constexpr std::size_t capacity = 65536;
 
   struct Counters {
-    std::uint64_t taken = 0, delivered = 0, dropped = 0, duplicated = 0, reordered = 0;
+    std::uint64_t taken = 0, bytes = 0, delivered = 0, dropped = 0, duplicated = 0,
+                  reordered = 0;  // bytes of the taken
   };
 
-  explicit LossyPath(LossyPathOptions options) : options_(options), random_(options.seed) {}
+  explicit LossyPath(LossyPathOptions options)
+      : options_(options), random_(options.seed), jitter_(options.seed ^ 0x9e3779b97f4a7c15) {}
 
   void push(std::string datagram, Time now) {
     ++counters_.taken;
+    counters_.bytes += datagram.size();
     // All are drawn always, so that the options do not change what the others do.
     const bool drop = one_of(options_.drop), duplicate = one_of(options_.duplicate), reorder = one_of(options_.reorder);
     const auto late = options_.reorder_delay * static_cast<std::int64_t>(random_() % 1000 + 1) / 1000;
@@ -46,8 +50,9 @@ class LossyPath {
     }
     counters_.duplicated += duplicate;
     counters_.reordered += reorder;
-    if (duplicate) under_way_.emplace(now + options_.delay, datagram);
-    under_way_.emplace(now + options_.delay + (reorder ? late : late * 0), std::move(datagram));
+    const Time arrival = now + delay();
+    if (duplicate) under_way_.emplace(arrival, datagram);
+    under_way_.emplace(arrival + (reorder ? late : late * 0), std::move(datagram));
   }
   /// What has arrived by now, one after the other.
   std::optional<std::string> pop(Time now) {
@@ -61,9 +66,14 @@ class LossyPath {
 
  private:
   bool one_of(unsigned percent) { return random_() % 100 < percent; }
+  std::chrono::nanoseconds delay() {
+    const auto part = static_cast<std::int64_t>(jitter_() % 2001) - 1000;
+    return options_.delay + options_.jitter * part / 1000;
+  }
 
   LossyPathOptions options_;
   std::mt19937_64 random_;
+  std::mt19937_64 jitter_;  // of its own, so that it does not change what is lost
   std::multimap<Time, std::string> under_way_;
   Counters counters_;
 };

@@ -22,6 +22,8 @@
 namespace support {
 namespace {
 
+using namespace std::chrono_literals;
+
 using Clock = std::chrono::steady_clock;
 
 void check(bool done, const char* what) {
@@ -139,6 +141,7 @@ class LossyRelay::Work {
     for (const Line& line : lines_) {
       const auto& one = line.path.counters();
       sum.taken += one.taken;
+      sum.bytes += one.bytes;
       sum.delivered += one.delivered;
       sum.dropped += one.dropped;
       sum.duplicated += one.duplicated;
@@ -175,7 +178,7 @@ class LossyRelay::Work {
     for (;;) {
       std::vector<pollfd> polled{{over_.front().get(), POLLIN, 0}};
       for (const End& end : ends_) polled.push_back({end.socket.get(), POLLIN, 0});
-      ::poll(polled.data(), polled.size(), patience());
+      wait(polled);
       if (polled[0].revents != 0) return;
       const std::lock_guard lock(mutex_);
       auto end = ends_.begin();
@@ -190,12 +193,15 @@ class LossyRelay::Work {
     }
   }
 
-  int patience() const {
+  // To the next arrival, and no longer than a second.
+  void wait(std::vector<pollfd>& polled) const {
     auto due = Clock::time_point::max();
     for (const Line& line : lines_) due = std::min(due, line.path.due());
-    if (due == Clock::time_point::max()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now()).count();
-    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000));
+    const bool is_idle = due == Clock::time_point::max();
+    const std::chrono::nanoseconds second = std::chrono::seconds(1);
+    const auto left = is_idle ? second : std::clamp(due - Clock::now(), 0 * second, second - 1ns);
+    const timespec limit{0, static_cast<long>(left.count())};
+    ::ppoll(polled.data(), polled.size(), is_idle ? nullptr : &limit, nullptr);
   }
 
   void receive(End& end) {
