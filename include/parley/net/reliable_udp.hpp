@@ -28,7 +28,8 @@
 //              Without a loop, wait() works for one thread at a time; then all that happens only while it waits, and
 //              it looks once in a millisecond. Everything must be destroyed before its loop, on its thread.
 // Memory:      on each connection at most send_buffer, window (twice with latest-only channels) and about 10 KiB, taken
-//              as needed; and that for max_connections at most. A stranger whose address is not proven costs none.
+//              as needed; and that for max_connections at most. A stranger whose address is not proven costs none. What
+//              goes out or comes in together has about 120 KiB for each thread, and for each socket that is blocked.
 // Sharing:     all connections of a listener share its socket, and live on when the listener is closed. One timer serves
 //              them all.
 

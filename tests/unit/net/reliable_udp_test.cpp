@@ -5,6 +5,7 @@
 #include <parley/core/sleep.hpp>
 
 #include "support/catch.hpp"
+#include "support/faults.hpp"
 #include "support/lossy_proxy.hpp"
 
 #include <optional>
@@ -21,6 +22,7 @@ const Address any_port = Address::loopback_v4(0);
 
 static_assert(sizeof(std::declval<ReliableUdp&>().recv_text()) <= 96);
 static_assert(sizeof(std::declval<ReliableUdp&>().close()) <= 96);
+static_assert(sizeof(parley::detail::reliable::Hub) <= 1024);  // none of what goes out or comes in
 
 template <class Body>
 void on_loop(Body body, EventLoop::Options options = {}) {
@@ -138,6 +140,72 @@ TEST_CASE("through a proxy that loses, repeats and swaps, all arrives in order")
     CHECK(closed.has_value());
     static_cast<void>(co_await proxies.cancel_and_join());
   });
+}
+
+namespace {
+
+// Half a megabyte, over loopback, from one end of a connection to the other on one thread.
+struct BulkRun {
+  bool arrived = false;
+  std::uint64_t datagrams = 0;
+};
+Task<> send_bulk(ReliableUdp& peer, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto sent = co_await peer.send(std::string(16000, static_cast<char>('a' + i)));
+    if (!sent) co_return;
+  }
+}
+Task<> run_bulk(BulkRun& run) {
+  constexpr std::size_t count = 32;
+  Ends ends;
+  co_await make_ends(ends);
+  Scope scope;
+  scope.spawn(send_bulk(ends.client, count));
+  run.arrived = true;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto got = co_await ends.server.recv_text().within(20s);
+    run.arrived = run.arrived && got && *got == std::string(16000, static_cast<char>('a' + i));
+  }
+  static_cast<void>(co_await scope.join());
+  run.datagrams = ends.client.counters().datagrams_sent + ends.server.counters().datagrams_sent;
+}
+
+}  // namespace
+
+TEST_CASE("datagrams that go out together share a system call, and so do those that come together") {
+  auto probe = UdpSocket::open().value();
+  if (!platform::can_segment(probe.socket().native_handle())) return;
+  on_loop([]() -> Task<> {
+    BulkRun run;
+    support::Faults faults;
+    co_await run_bulk(run);
+    CHECK(run.arrived);
+    CHECK(run.datagrams > 400);
+    CHECK(faults.count("sendmmsg") + faults.count("sendto") < run.datagrams / 4);
+    CHECK(faults.count("recvmmsg") + faults.count("recvfrom") < run.datagrams / 4);
+  });
+}
+
+TEST_CASE("whatever the system refuses of a batch, all arrives in order") {
+  const auto arrives = [](auto spoil) {
+    bool arrived = false;
+    on_loop([&]() -> Task<> {
+      BulkRun run;
+      support::Faults faults;
+      spoil(faults);
+      co_await run_bulk(run);
+      arrived = run.arrived;
+    });
+    return arrived;
+  };
+  for (const std::size_t nth : {1, 2, 5, 6, 7, 8, 20}) {
+    CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, EAGAIN); }));
+    CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, ENOBUFS); }));
+    CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, EIO); }));
+    CHECK(arrives([&](support::Faults& faults) { faults.fail_call("recvmmsg", nth, ECONNREFUSED); }));
+  }
+  CHECK(arrives([](support::Faults& faults) { faults.few_messages(); }));
+  CHECK(arrives([](support::Faults& faults) { faults.fail_always("setsockopt", ENOPROTOOPT); }));
 }
 
 TEST_CASE("a sender waits while the receiver does not read, and goes on when it does") {

@@ -21,6 +21,9 @@ class BatchCore {
   bool allocate(const BatchLimits& limits) noexcept { return runs_.allocate(limits.bytes, limits.runs); }
 
   DatagramRuns& runs() noexcept { return runs_; }
+  /// As it has turned out to be possible.
+  BatchWay way() const noexcept { return way_; }
+  void set_way(BatchWay way) noexcept { way_ = way; }
 
   /// One call. How many datagrams were sent, which have then left the queue; or an error, and nothing has changed.
   platform::IoOutcome send_some(platform::NativeSocket socket) noexcept {
@@ -45,6 +48,9 @@ class BatchCore {
     runs_[runs_.front()].one_by_one = true;
     return true;
   }
+
+  /// After any other error: takes what it was about out of the queue.
+  void drop_refused() noexcept { runs_.drop(counts_[0]); }
 
   /// Whether there is memory for what a kernel that coalesces may hand over at once.
   bool has_room_to_coalesce() const noexcept { return runs_.capacity() >= platform::coalesced_capacity; }

@@ -4,11 +4,12 @@
 // A UDP socket with the connections on it: reads what comes, sends what they have to say, and wakes who waits.
 //
 // On a loop an operation of its own reads, another one waits for the time at which something is due, and what the
-// program does goes out at the end of the turn, so that many messages share a datagram. Without a loop whoever waits does
-// all that, looking once in a millisecond.
+// program does goes out at the end of the turn, so that many messages share a datagram, and many datagrams a system call.
+// Without a loop whoever waits does all that, looking once in a millisecond.
 
 #include <parley/core/detail/no_memory.hpp>
 #include <parley/core/event_loop.hpp>
+#include <parley/net/detail/reliable/batch_pool.hpp>
 #include <parley/net/detail/reliable/endpoint.hpp>
 #include <parley/net/udp_socket.hpp>
 #include <parley/platform/random.hpp>
@@ -16,6 +17,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -101,6 +103,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   Hub(UdpSocket socket, const ReliableOptions& options, const SipKey& key, bool accepts)
       : endpoint(options, key, accepts, *this),
         socket_(std::move(socket)),
+        coalesces_(platform::set_coalescing(socket_.socket().native_handle(), true)),
         reader_(*this, socket_.socket().descriptor()),
         timer_(*this) {}
   Hub(const Hub&) = delete;
@@ -157,14 +160,14 @@ class Hub final : public TurnEndHook, private EndpointEvents {
     flush();
   }
   void flush() noexcept {
-    if (!without_bad_alloc([this] { send_what_is_due(); })) blocked_until_ = now() + retry_pause;
+    send_what_is_due();
     set_timer();
   }
 
  private:
   static constexpr Duration retry_pause = std::chrono::milliseconds(1);
-  static constexpr int datagrams_a_turn = 64;
-  static constexpr std::size_t room_for_any = 2048;  // longer than every datagram that could be good
+  static constexpr Duration next_turn = std::chrono::microseconds(1);
+  static constexpr std::size_t datagrams_a_turn = BatchPool::max_datagrams;
 
   class Reader final : public Operation {
    public:
@@ -207,74 +210,98 @@ class Hub final : public TurnEndHook, private EndpointEvents {
       operation.fail(Error::wrong_loop);
       return false;
     }
-    for (int i = 0; i < datagrams_a_turn && receive_one() != Received::nothing; ++i) {
-    }
+    static_cast<void>(receive_a_share());
     flush();
     return true;
   }
 
   // ---- What comes in
 
-  enum class Received : std::uint8_t { one, nothing };
-  Received receive_one() noexcept {
-    Address from;
-    std::array<std::byte, room_for_any> buffer;
-    const auto outcome = platform::receive_from(socket_.socket().native_handle(), buffer.data(), buffer.size(),
-                                                from.native_buffer(), Address::native_capacity);
-    if (platform::would_block(outcome.error)) return Received::nothing;
-    // Any other error, such as the refusal of an earlier datagram, says nothing for certain about anybody.
-    if (outcome.error != 0 || outcome.truncated) return Received::one;
-    from.set_native_size(outcome.address_size);
+  // After how long there may be more; zero: all is read.
+  Duration receive_a_share() noexcept {
+    auto batch = BatchPool::take();
+    if (batch == nullptr) return retry_pause;
+    bool all = false;
+    for (std::size_t count = 0; count < datagrams_a_turn && !all;) {
+      const auto outcome = batch->receive_some(socket_.socket().native_handle(), coalesces_);
+      all = platform::would_block(outcome.error);
+      // Any other error, such as the refusal of an earlier datagram, says nothing for certain about anybody.
+      count += outcome.error != 0 ? 1 : outcome.count;
+      const TimePoint time = now();
+      for (std::size_t i = 0; i < batch->runs().end(); ++i) receive(batch->runs()[i], time);
+    }
+    BatchPool::give(std::move(batch));
+    return all ? Duration::zero() : next_turn;
+  }
+  void receive(const DatagramRun& run, TimePoint time) noexcept {
+    for (std::size_t i = 0; i < run.count; ++i) {
+      if (!run.was_cut(i)) receive(run.datagram(i), run.peer, time);
+    }
+  }
+  void receive(ConstBytes datagram, const Address& from, TimePoint time) noexcept {
     std::array<std::byte, Endpoint::max_reply> reply;
     std::size_t size = 0;
     // Without memory it counts as lost.
-    static_cast<void>(without_bad_alloc(
-        [&] { size = endpoint.receive(ConstBytes(buffer.data(), outcome.count), from, now(), reply); }));
-    if (size != 0) transmit(ConstBytes(reply.data(), size), from);
-    return Received::one;
+    static_cast<void>(without_bad_alloc([&] { size = endpoint.receive(datagram, from, time, reply); }));
+    if (size == 0) return;
+    // So does what the system refuses.
+    static_cast<void>(platform::send_to(socket_.socket().native_handle(), reply.data(), size, from.native_data(),
+                                        from.native_size()));
   }
 
   Step read(Operation& operation) noexcept {
     Step step{};
     if (!may_try(operation, platform::Direction::read, step)) return step;
     loop_->at_turn_end(*this);
-    for (int i = 0; i < datagrams_a_turn; ++i) {
-      if (receive_one() == Received::nothing) {
-        operation.pollable->clear_ready(platform::Direction::read);
-        return Step::want_read;
-      }
+    const Duration pause = receive_a_share();
+    if (pause == Duration::zero()) {
+      operation.pollable->clear_ready(platform::Direction::read);
+      return Step::want_read;
     }
-    operation.driver().pause(now() + std::chrono::microseconds(1));  // the rest in the next turn
+    operation.driver().pause(now() + pause);
     return Step::paused;
   }
 
   // ---- What goes out
 
-  // False: not now. What the system refuses for any other reason counts as lost on the way.
-  bool transmit(ConstBytes datagram, const Address& to) noexcept {
-    const auto outcome = platform::send_to(socket_.socket().native_handle(), datagram.data(), datagram.size(),
-                                           to.native_data(), to.native_size());
-    return !platform::would_block(outcome.error);
-  }
-
-  void send_what_is_due() {
+  void send_what_is_due() noexcept {
     if (now() < blocked_until_) return;
-    for (int i = 0; i < datagrams_a_turn; ++i) {
-      if (held_size_ == 0) held_size_ = endpoint.write(held_, held_to_, now());
-      if (held_size_ == 0) return;
-      if (!transmit(ConstBytes(held_.data(), held_size_), held_to_)) {
-        blocked_until_ = now() + retry_pause;
-        return;
-      }
-      held_size_ = 0;
+    if (unsent_ == nullptr) unsent_ = BatchPool::take();
+    if (unsent_ == nullptr || !send_batch() || !without_bad_alloc([this] { write_batch(); }) || !send_batch()) {
+      blocked_until_ = now() + retry_pause;
+    } else if (endpoint.has_touched() && loop_ != nullptr) {
+      loop_->at_turn_end(*this);
     }
-    if (loop_ != nullptr) loop_->at_turn_end(*this);
+    if (unsent_ != nullptr && unsent_->runs().datagrams() == 0) BatchPool::give(std::move(unsent_));
+  }
+  // A turn's share.
+  void write_batch() {
+    std::array<std::byte, max_datagram> datagram;
+    Address to;
+    const TimePoint time = now();
+    while (unsent_->runs().datagrams() < datagrams_a_turn) {
+      const std::size_t size = endpoint.write(datagram, to, time);
+      if (size == 0) return;
+      const auto room = unsent_->runs().add(size, to, platform::PacketInfo());
+      if (room) std::memcpy(room->data(), datagram.data(), size);
+    }
+  }
+  // False: the rest not now. What the system refuses for any other reason counts as lost on the way.
+  bool send_batch() noexcept {
+    unsent_->set_way(way_);
+    while (unsent_->runs().datagrams() != 0) {
+      const auto outcome = unsent_->send_some(socket_.socket().native_handle());
+      if (platform::would_block(outcome.error)) return false;
+      if (outcome.error != 0 && !unsent_->retries(outcome.error)) unsent_->drop_refused();
+    }
+    way_ = unsent_->way();
+    return true;
   }
 
   void turn_ended() noexcept override { flush(); }
 
   TimePoint due() const noexcept {
-    const bool blocked = held_size_ != 0 || blocked_until_ > now();
+    const bool blocked = unsent_ != nullptr || blocked_until_ > now();
     return blocked ? blocked_until_ : endpoint.due();
   }
   // The timer is set anew only where it would fire too late.
@@ -286,7 +313,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   Step timed(Operation& operation) noexcept {
     if (timer_due_ <= now() || due() <= now()) {
       timer_due_ = TimePoint::max();
-      if (!without_bad_alloc([this] { send_what_is_due(); })) blocked_until_ = now() + retry_pause;
+      send_what_is_due();
     }
     timer_due_ = due();
     if (timer_due_ == TimePoint::max()) return Step::parked;
@@ -302,14 +329,14 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   void incoming() noexcept override { acceptor.wake(); }
 
   UdpSocket socket_;
+  const bool coalesces_;
+  BatchWay way_ = BatchWay::segments;
   EventLoop* loop_ = nullptr;
   Reader reader_;
   Timer timer_;
   TimePoint timer_due_ = TimePoint::max();
   TimePoint blocked_until_{};
-  std::array<std::byte, max_datagram> held_;
-  std::size_t held_size_ = 0;
-  Address held_to_;
+  std::unique_ptr<BatchCore> unsent_;  // what the system did not take yet; else nothing
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail::reliable
