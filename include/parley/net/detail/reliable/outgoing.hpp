@@ -11,6 +11,7 @@
 #include <parley/net/detail/reliable/wire.hpp>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -174,11 +175,16 @@ class Outgoing {
     return item.fragment == 0 ? &message.first : &message.more[item.fragment - 1];
   }
 
+  // From the one whose turn it is on.
   std::size_t next_channel() const noexcept {
-    if (unsent_ == 0) return no_channel;
-    for (std::size_t i = 0; i < channels_.size(); ++i) {
-      const std::size_t index = (turn_ + i) % channels_.size();
-      if ((unsent_ >> index & 1) != 0 && may_send(channels_[index])) return index;
+    const std::uint64_t before = (std::uint64_t{1} << turn_) - 1;
+    const std::size_t index = first_sendable(unsent_ & ~before);
+    return index != no_channel ? index : first_sendable(unsent_ & before);
+  }
+  std::size_t first_sendable(std::uint64_t channels) const noexcept {
+    for (; channels != 0; channels &= channels - 1) {
+      const auto index = static_cast<std::size_t>(std::countr_zero(channels));
+      if (may_send(channels_[index])) return index;
     }
     return no_channel;
   }
