@@ -37,6 +37,8 @@ class LossyProxy {
   parley::Address address() const { return front_.local_address().value(); }
   /// Everything is lost while this is set.
   void set_blocked(bool blocked) noexcept { blocked_ = blocked; }
+  /// So are the next ones, that many.
+  void lose_next(int count) noexcept { losing_ = count; }
   int forwarded() const noexcept { return forwarded_; }
 
  private:
@@ -91,6 +93,7 @@ class LossyProxy {
   std::vector<std::string> passed(const std::string& datagram, std::string& held) {
     std::vector<std::string> out;
     if (blocked_ || chance(options_.loss)) return out;
+    if (losing_ > 0 && losing_-- > 0) return out;
     ++forwarded_;
     if (held.empty() && chance(options_.swap)) {
       held = datagram;
@@ -111,6 +114,7 @@ class LossyProxy {
   parley::UdpSocket front_;
   std::vector<std::unique_ptr<Client>> clients_;
   bool blocked_ = false;
+  int losing_ = 0;
   int forwarded_ = 0;
 };
 

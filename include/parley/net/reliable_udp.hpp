@@ -22,7 +22,7 @@
 // Lost peers:  a peer of which nothing has come for idle_timeout is lost: all operations give Error::peer_lost. Nothing
 //              else ends a connection, no loss and no ICMP message; a silent peer is asked for a sign of life.
 // Concurrency: on each connection one operation that receives, one that sends and one that closes; a second of these
-//              gives Error::busy. One accept() on each listener.
+//              gives Error::busy. One accept() and one all_ended() on each listener.
 // Threads:     as of a Socket: the first loop that awaits an operation on a listener, or on one of its connections,
 //              owns them all; elsewhere Error::wrong_loop. While it runs, the loop answers, asks and repeats by itself.
 //              Without a loop, wait() works for one thread at a time; then all that happens only while it waits, and
@@ -151,8 +151,8 @@ class ReliableUdp {
   }
   /// At once: drops what has not arrived, and tells the peer. So does destroying it; but after shutdown_send() what was
   /// sent still goes out, as long as the listener or another of its connections is there. What is in flight completes
-  /// with Error::cancelled. The last one on a socket tells its peer only once: if that is lost, the peer finds out by its
-  /// idle_timeout.
+  /// with Error::cancelled. The last one on a socket tells its peer three times and is gone: if all are lost, the peer
+  /// finds out by its idle_timeout.
   void reset() noexcept { held_.reset(); }
 
   /// The longest message that both ends take; 0 when it is not open.
@@ -216,6 +216,11 @@ class ReliableListener {
   }
   /// Connections at present, those included that wait or are ending.
   std::size_t connections() const noexcept { return is_open() ? hub_->endpoint.size() : 0; }
+  /// Completes when there is none: Result<>. Those that end have then heard that their peer knows, or that it is lost. For
+  /// a server before its last breath. Errors: Error::closed; Error::busy, one at a time. Cancelling: changes nothing.
+  [[nodiscard]] auto all_ended() noexcept {
+    return detail::StepOperation<detail::reliable::AllEndedSteps>(nullptr, hub_);
+  }
   /// Takes no more, and ends those that nobody has accepted; an accept() in flight completes with Error::cancelled. The
   /// others live on.
   void close() noexcept {

@@ -22,6 +22,8 @@ const Address any_port = Address::loopback_v4(0);
 
 static_assert(sizeof(std::declval<ReliableUdp&>().recv_text()) <= 96);
 static_assert(sizeof(std::declval<ReliableUdp&>().close()) <= 96);
+static_assert(sizeof(std::declval<ReliableListener&>().accept()) <= 104);
+static_assert(sizeof(ReliableUdp::connect(any_port)) <= 120);
 static_assert(sizeof(parley::detail::reliable::Hub) <= 1024);  // none of what goes out or comes in
 
 template <class Body>
@@ -352,6 +354,57 @@ TEST_CASE("an end without notice is told apart from an end") {
     const auto closed = co_await ends.server.close().within(5s);
     CHECK(closed.has_value());
     CHECK(ends.listener.connections() == 0);
+  });
+}
+
+TEST_CASE("the end of the last connection on a socket is told though two datagrams are lost") {
+  on_loop([]() -> Task<> {
+    auto listener = ReliableListener::bind(any_port).value();
+    const Address address = listener.local_address().value();
+    Scope proxies;
+    test::LossyProxy proxy(proxies, address, {});
+    const Address front = proxy.address();
+    ReliableUdp server;
+    Scope scope;
+    scope.spawn(accept_into(listener, server));
+    auto client = (co_await ReliableUdp::connect(front).within(20s)).value();
+    static_cast<void>(co_await scope.join());
+    const auto quiet = co_await client.recv_text().within(100ms);  // the greetings are over
+    CHECK(quiet.error() == Error::timed_out);
+    proxy.lose_next(2);
+    client.reset();
+    const auto got = co_await server.recv_text().within(5s);
+    CHECK(got.error() == std::errc::connection_reset);
+    static_cast<void>(co_await proxies.cancel_and_join());
+  });
+}
+
+TEST_CASE("a listener tells when all connections have ended, and their peers know") {
+  on_loop([]() -> Task<> {
+    Ends ends;
+    co_await make_ends(ends);
+    const auto early = co_await ends.listener.all_ended().within(20ms);
+    CHECK(early.error() == Error::timed_out);
+    std::error_code waited = Error::busy;
+    Scope scope;
+    scope.spawn([](ReliableListener& listener, std::error_code& error) -> Task<> {
+      const auto outcome = co_await listener.all_ended().within(10s);
+      error = outcome.error();
+    }(ends.listener, waited));
+    const auto second = co_await ends.listener.all_ended();
+    CHECK(second.error() == Error::busy);
+    ends.server.reset();
+    CHECK(ends.listener.connections() == 1);
+    static_cast<void>(co_await scope.join());
+    CHECK(!waited);
+    CHECK(ends.listener.connections() == 0);
+    const auto told = co_await ends.client.recv_text().within(5s);
+    CHECK(told.error() == std::errc::connection_reset);
+    const auto again = co_await ends.listener.all_ended();
+    CHECK(again.has_value());
+    ReliableListener none;
+    const auto closed = co_await none.all_ended();
+    CHECK(closed.error() == Error::closed);
   });
 }
 

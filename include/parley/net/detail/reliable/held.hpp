@@ -21,7 +21,7 @@ class Held final : public Hub::Holder {
   Held& operator=(const Held&) = delete;
   ~Held() {
     if (given_back_) return;
-    hub->release(peer);
+    hub.use_count() == 1 ? hub->release_last(peer) : hub->release(peer);
   }
 
   void peer_changed() noexcept override {
@@ -60,6 +60,21 @@ inline bool begin(Operation& operation, Held* held, Seat Held::*seat, Seat::Gues
     return false;
   }
   if (held->hub->attend(operation)) return true;
+  guest.stand_up();
+  return false;
+}
+
+/// The same at a seat of the hub itself.
+inline bool begin(Operation& operation, Hub* hub, Seat Hub::*seat, Seat::Guest& guest) noexcept {
+  if (hub == nullptr) {
+    operation.fail(Error::closed);
+    return false;
+  }
+  if (!guest.sit(hub->*seat, operation)) {
+    operation.fail(Error::busy);
+    return false;
+  }
+  if (hub->attend(operation)) return true;
   guest.stand_up();
   return false;
 }
@@ -193,29 +208,23 @@ class EndSteps {
 class OpenSteps {
  public:
   static constexpr auto direction = platform::Direction::write;
-  OpenSteps(Result<std::shared_ptr<Hub>> hub, const Address& to) noexcept : to_(&to) {
-    if (hub) {
-      hub_ = std::move(*hub);
-    } else {
-      error_ = hub.error();
-    }
-  }
+  OpenSteps(Result<std::shared_ptr<Hub>> hub, const Address& to) noexcept : hub_(std::move(hub)), to_(&to) {}
   Step step(Operation& operation) noexcept {
-    if (error_) return finish(operation, guest_, error_);
+    if (!hub_) return finish(operation, guest_, hub_.error());
     if (held_ == nullptr && !start(operation)) return Step::done;
     if (!begin(operation, held_.get(), &Held::ender, guest_)) return Step::done;
     Peer& peer = held_->peer;
     if (peer.connection != nullptr) {
-      hub_->endpoint.stop_accepting();
+      hub().endpoint.stop_accepting();
       return finish(operation, guest_, {});
     }
-    if (Peer* const other = hub_->endpoint.accept_from(*to_)) return go_over(operation, *other);
+    if (Peer* const other = hub().endpoint.accept_from(*to_)) return go_over(operation, *other);
     switch (peer.opening->state()) {
       case Opening::State::refused:
         return finish(operation, guest_, std::make_error_code(std::errc::connection_refused));
       case Opening::State::unsupported: return finish(operation, guest_, make_error_code(Error::unsupported));
       case Opening::State::unanswered: return finish(operation, guest_, make_error_code(Error::peer_lost));
-      default: return hub_->wait(operation, guest_);
+      default: return hub().wait(operation, guest_);
     }
   }
   void leave(Operation&) noexcept { guest_.stand_up(); }
@@ -224,17 +233,18 @@ class OpenSteps {
   std::unique_ptr<Held> take() noexcept { return std::move(held_); }
 
  private:
+  Hub& hub() const noexcept { return **hub_; }
   bool start(Operation& operation) noexcept {
-    if (!hub_->attend(operation)) return false;
+    if (!hub().attend(operation)) return false;
     Result<Peer*> peer = std::make_error_code(std::errc::not_enough_memory);
-    static_cast<void>(without_bad_alloc([&] { peer = hub_->endpoint.connect(*to_, hub_->now()); }));
+    static_cast<void>(without_bad_alloc([&] { peer = hub().endpoint.connect(*to_, hub().now()); }));
     if (peer) {
-      held_.reset(new (std::nothrow) Held(hub_, **peer));
+      held_.reset(new (std::nothrow) Held(*hub_, **peer));
       if (held_ != nullptr) {
         held_->touch();
         return true;
       }
-      hub_->endpoint.release(**peer);
+      hub().endpoint.release(**peer);
       peer = std::make_error_code(std::errc::not_enough_memory);
     }
     finish(operation, guest_, peer.error());
@@ -242,16 +252,15 @@ class OpenSteps {
   }
   Step go_over(Operation& operation, Peer& peer) noexcept {
     guest_.stand_up();
-    held_.reset(new (std::nothrow) Held(hub_, peer));
-    if (held_ == nullptr) hub_->endpoint.release(peer);
-    hub_->endpoint.stop_accepting();
+    held_.reset(new (std::nothrow) Held(*hub_, peer));
+    if (held_ == nullptr) hub().endpoint.release(peer);
+    hub().endpoint.stop_accepting();
     return finish(operation, guest_,
                   held_ == nullptr ? std::make_error_code(std::errc::not_enough_memory) : std::error_code());
   }
 
-  std::shared_ptr<Hub> hub_;
+  Result<std::shared_ptr<Hub>> hub_;  // why there is none, if so
   const Address* to_;
-  std::error_code error_;
   std::unique_ptr<Held> held_;
   Seat::Guest guest_;
 };
@@ -266,17 +275,12 @@ class AcceptPeerSteps {
   ~AcceptPeerSteps() { give_back(); }
 
   Step step(Operation& operation) noexcept {
-    if (hub_ == nullptr) return finish(operation, guest_, make_error_code(Error::closed));
-    if (!guest_.sit(hub_->acceptor, operation)) return finish(operation, guest_, make_error_code(Error::busy));
-    if (!hub_->attend(operation)) {
-      guest_.stand_up();
-      return Step::done;
-    }
+    const bool waited = guest_.sits();
+    if (!begin(operation, hub_.get(), &Hub::acceptor, guest_)) return Step::done;
     if (!hub_->endpoint.accepts()) {
-      return finish(operation, guest_, make_error_code(waited_ ? Error::cancelled : Error::closed));
+      return finish(operation, guest_, make_error_code(waited ? Error::cancelled : Error::closed));
     }
     Peer* const peer = hub_->endpoint.accept();
-    waited_ = true;
     if (peer == nullptr) return hub_->wait(operation, guest_);
     held_.reset(new (std::nothrow) Held(hub_, *peer));
     if (held_ == nullptr) hub_->endpoint.give_back(*peer);
@@ -297,7 +301,24 @@ class AcceptPeerSteps {
   std::shared_ptr<Hub> hub_;
   std::unique_ptr<Held> held_;
   Seat::Guest guest_;
-  bool waited_ = false;
+};
+
+/// Waits until no connection is left.
+class AllEndedSteps {
+ public:
+  static constexpr auto direction = platform::Direction::write;
+  explicit AllEndedSteps(std::shared_ptr<Hub> hub) noexcept : hub_(std::move(hub)) {}
+  Step step(Operation& operation) noexcept {
+    if (!begin(operation, hub_.get(), &Hub::leaver, guest_)) return Step::done;
+    if (hub_->endpoint.size() != 0) return hub_->wait(operation, guest_);
+    return finish(operation, guest_, {});
+  }
+  void leave(Operation&) noexcept { guest_.stand_up(); }
+  Result<> result(Operation& operation) const noexcept { return operation.error(); }
+
+ private:
+  std::shared_ptr<Hub> hub_;
+  Seat::Guest guest_;
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail::reliable

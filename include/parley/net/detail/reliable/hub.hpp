@@ -55,6 +55,7 @@ class Seat {
     void stand_up(const Operation& operation) noexcept {
       if (seat_ != nullptr && !was_thrown_out() && seat_->operation_ == &operation) stand_up();
     }
+    bool sits() const noexcept { return seat_ != nullptr; }
     /// It sat, and its place has gone.
     bool was_thrown_out() const noexcept { return seat_ == nowhere(); }
     void forget() noexcept { seat_ = nullptr; }
@@ -124,6 +125,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
 
   Endpoint endpoint;
   Seat acceptor;
+  Seat leaver;  // whoever waits until no connection is left
 
   UdpSocket& socket() noexcept { return socket_; }
 
@@ -158,6 +160,13 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   void release(Peer& peer) noexcept {
     endpoint.release(peer);
     flush();
+  }
+  /// The same of the last one, after which nobody is there to say it again.
+  void release_last(Peer& peer) noexcept {
+    static_cast<void>(without_bad_alloc([&] {
+      endpoint.release(peer);
+      say_last_words();
+    }));
   }
   void flush() noexcept {
     send_what_is_due();
@@ -243,10 +252,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
     std::size_t size = 0;
     // Without memory it counts as lost.
     static_cast<void>(without_bad_alloc([&] { size = endpoint.receive(datagram, from, time, reply); }));
-    if (size == 0) return;
-    // So does what the system refuses.
-    static_cast<void>(platform::send_to(socket_.socket().native_handle(), reply.data(), size, from.native_data(),
-                                        from.native_size()));
+    if (size != 0) transmit(ConstBytes(reply.data(), size), from);
   }
 
   Step read(Operation& operation) noexcept {
@@ -273,6 +279,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
       loop_->at_turn_end(*this);
     }
     if (unsent_ != nullptr && unsent_->runs().datagrams() == 0) BatchPool::give(std::move(unsent_));
+    if (endpoint.size() == 0) leaver.wake();
   }
   // A turn's share.
   void write_batch() {
@@ -296,6 +303,25 @@ class Hub final : public TurnEndHook, private EndpointEvents {
     }
     way_ = unsent_->way();
     return true;
+  }
+
+  // The very last datagram goes three times, so that hardly ever all are lost.
+  void say_last_words() {
+    std::array<std::byte, max_datagram> datagram;
+    std::size_t last_size = 0;
+    Address to;
+    for (std::size_t i = 0; i < datagrams_a_turn; ++i) {
+      const std::size_t size = endpoint.write(datagram, to, now());
+      if (size == 0) break;
+      last_size = size;
+      transmit(ConstBytes(datagram.data(), size), to);
+    }
+    for (int i = 0; i < 2 && last_size != 0; ++i) transmit(ConstBytes(datagram.data(), last_size), to);
+  }
+  // What the system refuses counts as lost.
+  void transmit(ConstBytes datagram, const Address& to) noexcept {
+    static_cast<void>(platform::send_to(socket_.socket().native_handle(), datagram.data(), datagram.size(),
+                                        to.native_data(), to.native_size()));
   }
 
   void turn_ended() noexcept override { flush(); }
