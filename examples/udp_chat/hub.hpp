@@ -3,11 +3,9 @@
 
 // `udp_chat hub` and `udp_chat join`: the server and the client of tcp_chat, over reliable connections instead of TCP.
 
-#include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
 #include <parley/net/reliable_udp.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -59,10 +57,7 @@ inline parley::Task<int> serve_hub(tcp_chat::ServerOptions options, std::string 
     status = co_await serving.run();
   }
   // The last words are still under way: the socket goes on until all have them, for two seconds at most.
-  constexpr auto pause = std::chrono::milliseconds(20);
-  for (int i = 0; i < 100 && listener->connections() != 0; ++i) {
-    static_cast<void>(co_await parley::sleep(pause).stop({}));
-  }
+  static_cast<void>(co_await listener->all_ended().within(std::chrono::seconds(2)).stop({}));
   co_return status;
 }
 
