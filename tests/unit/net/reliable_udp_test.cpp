@@ -183,8 +183,8 @@ TEST_CASE("datagrams that go out together share a system call, and so do those t
     co_await run_bulk(run);
     CHECK(run.arrived);
     CHECK(run.datagrams > 400);
-    CHECK(faults.count("sendmmsg") + faults.count("sendto") < run.datagrams / 4);
-    CHECK(faults.count("recvmmsg") + faults.count("recvfrom") < run.datagrams / 4);
+    CHECK(faults.count("sendmmsg") + faults.count("sendmsg") + faults.count("sendto") < run.datagrams / 4);
+    CHECK(faults.count("recvmmsg") + faults.count("recvmsg") + faults.count("recvfrom") < run.datagrams / 4);
   });
 }
 
