@@ -200,7 +200,7 @@ TEST_CASE("whatever the system refuses of a batch, all arrives in order") {
     });
     return arrived;
   };
-  for (const std::size_t nth : {1, 2, 5, 6, 7, 8, 20}) {
+  for (const std::size_t nth : {1u, 2u, 5u, 6u, 7u, 8u, 20u}) {
     CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, EAGAIN); }));
     CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, ENOBUFS); }));
     CHECK(arrives([&](support::Faults& faults) { faults.fail_call("sendmmsg", nth, EIO); }));
