@@ -323,7 +323,9 @@ int bulk(std::uint64_t rounds) {
               bench::median(tcp.rates) / 1e6);
   std::printf("    processor, ns/byte: ReliableUdp %7.2f   TCP %7.2f\n", bench::median(reliable.costs),
               bench::median(tcp.costs));
-  // Mathis, Semke, Mahdavi and Ott, 1997: what Reno's congestion avoidance comes to.
+  // Mathis, Semke, Mahdavi and Ott, 1997: what Reno's congestion avoidance comes to. Linux 6.18's own, measured in real
+  // time over a relay of packets between two network namespaces, came to 0.87 there, its BBR (which takes loss for no sign
+  // of a full path) to 38, and ReliableUdp to 3.3.
   const double reno = 1448 / 0.020 * std::sqrt(1.5 / 0.01);
   std::printf("  1 %% loss, RTT 20 ms:  ReliableUdp %7.1f   TCP Reno %7.1f (by the formula of Mathis et al.)\n",
               bench::median(lossy) / 1e6, reno / 1e6);
