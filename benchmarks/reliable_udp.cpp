@@ -4,7 +4,7 @@
 // simulated under a virtual clock, so that nothing but the protocol counts and every run says the same. In real time, on
 // request, it is a relay between sockets on loopback, where other libraries can be had beside ours.
 //
-//   bench_reliable_udp [--seeds 100] [--real-time N]   N runs of each case in real time, all at once: about 2 minutes
+//   bench_reliable_udp [--seeds 100] [--real-time N]   N runs of each case in real time, all at once: 4 minutes
 //   bench_reliable_udp --bulk [--rounds 5]      64 MB in one stream instead, over loopback beside TCP, a thread for each end;
 //                                               and over a simulated path with 1 % loss and a round trip of 20 ms
 //
