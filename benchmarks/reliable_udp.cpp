@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a reliable channel over UDP makes of a path that loses packets: how late messages come, in order, and how many
 // bytes go over the wire for each: 30 +- 5 ms one way, independent loss both ways, messages of 200 bytes. The path is
-// simulated under a virtual clock, so that nothing but the protocol counts and every run says the same. In real time, on
-// request, it is a relay between sockets on loopback, where other libraries can be had beside ours.
+// simulated under a virtual clock, so that nothing but the protocol counts and every run says the same. In real time,
+// on request, it is a relay between sockets on loopback, where other libraries can be had beside ours.
 //
 //   bench_reliable_udp [--seeds 100] [--real-time N]   N runs of each case in real time, all at once: 4 minutes
 //   bench_reliable_udp --bulk [--rounds 5]      64 MB in one stream instead, over loopback beside TCP, a thread for each end;
@@ -323,9 +323,9 @@ int bulk(std::uint64_t rounds) {
               bench::median(tcp.rates) / 1e6);
   std::printf("    processor, ns/byte: ReliableUdp %7.2f   TCP %7.2f\n", bench::median(reliable.costs),
               bench::median(tcp.costs));
-  // Mathis, Semke, Mahdavi and Ott, 1997: what Reno's congestion avoidance comes to. Linux 6.18's own, measured in real
-  // time over a relay of packets between two network namespaces, came to 0.87 there, its BBR (which takes loss for no sign
-  // of a full path) to 38, and ReliableUdp to 3.3.
+  // Mathis, Semke, Mahdavi and Ott, 1997: what Reno's congestion avoidance comes to. Linux 6.18's own, measured in
+  // real time over a relay of packets between two network namespaces, came to 0.87 there, its BBR (which takes loss for
+  // no sign of a full path) to 38, and ReliableUdp to 3.3.
   const double reno = 1448 / 0.020 * std::sqrt(1.5 / 0.01);
   std::printf("  1 %% loss, RTT 20 ms:  ReliableUdp %7.1f   TCP Reno %7.1f (by the formula of Mathis et al.)\n",
               bench::median(lossy) / 1e6, reno / 1e6);

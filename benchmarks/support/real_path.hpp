@@ -87,7 +87,8 @@ struct RealPathRival {
   Run run;
 };
 
-/// All that are registered. A function, because registration runs before main in an order that the language leaves open.
+/// All that are registered. A function, because registration runs before main, in an order that the language leaves
+/// open.
 inline std::vector<RealPathRival>& real_path_rivals() {
   static std::vector<RealPathRival> all;
   return all;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// ENet's reliable packets, in order on one channel, with its own defaults; each is flushed at once. Both ends are served
-// by one thread, which looks whenever something has come and once in a millisecond, ENet's clock having no less.
+// ENet's reliable packets, in order on one channel, with its own defaults; each is flushed at once. Both ends are
+// served by one thread, which looks whenever something has come and once in a millisecond, ENet's clock having no less.
 
 #include "support/real_path.hpp"
 #include "support/servers.hpp"

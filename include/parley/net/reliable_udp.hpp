@@ -216,8 +216,9 @@ class ReliableListener {
   }
   /// Connections at present, those included that wait or are ending.
   std::size_t connections() const noexcept { return is_open() ? hub_->endpoint.size() : 0; }
-  /// Completes when there is none: Result<>. Those that end have then heard that their peer knows, or that it is lost. For
-  /// a server before its last breath. Errors: Error::closed; Error::busy, one at a time. Cancelling: changes nothing.
+  /// Completes when there is none: Result<>. Those that end have then heard that their peer knows, or that it is lost.
+  /// For a server before its last breath. Errors: Error::closed; Error::busy, one at a time. Cancelling: changes
+  /// nothing.
   [[nodiscard]] auto all_ended() noexcept {
     return detail::StepOperation<detail::reliable::AllEndedSteps>(nullptr, hub_);
   }

@@ -4,8 +4,8 @@
 // A UDP socket with the connections on it: reads what comes, sends what they have to say, and wakes who waits.
 //
 // On a loop an operation of its own reads, another one waits for the time at which something is due, and what the
-// program does goes out at the end of the turn, so that many messages share a datagram, and many datagrams a system call.
-// Without a loop whoever waits does all that, looking once in a millisecond.
+// program does goes out at the end of the turn, so that many messages share a datagram, and many datagrams a system
+// call. Without a loop whoever waits does all that, looking once in a millisecond.
 
 #include <parley/core/detail/no_memory.hpp>
 #include <parley/core/event_loop.hpp>
