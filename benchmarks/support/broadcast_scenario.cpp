@@ -34,9 +34,10 @@ constexpr char kHelp[] =
   --rounds N       rounds, each with all servers in an order drawn anew (5)
   --stopped N      members more who never read, to be compared with none: each round has each server without them and
                    with them ("parley-stopped"), up to 1000 (0)
-  --seconds N      that messages are sent in each round (2)
+  --seconds N      that messages are sent in each round (2); --milliseconds N for shorter ones
   --messages N     that are sent in each round, whatever the time (0: by time)
   --only NAME,...  the servers to run (all)
+  --samples FILE   writes the figures of each round there, for bench_report
   --help
 
 Latencies count from the moment a message is due, all deliveries being samples; "last" is the median over messages of
@@ -49,7 +50,7 @@ round is compared with the same round of the other. The run fails unless every m
 struct Settings {
   BroadcastLoad::Options load;
   std::uint64_t rounds;
-  std::uint64_t seconds;
+  std::uint64_t milliseconds;
   std::uint64_t messages;
   std::uint64_t stopped;
 };
@@ -60,7 +61,7 @@ void warm_up(BroadcastLoad& load, const Settings& settings) {
   if (settings.messages != 0)
     load.run(settings.messages / 5 + settings.load.in_flight, 1e9, unused);
   else
-    load.run(~std::uint64_t{0}, static_cast<double>(settings.seconds) / 5, unused);
+    load.run(~std::uint64_t{0}, static_cast<double>(settings.milliseconds) / 5000, unused);
   load.verify();
 }
 
@@ -86,7 +87,7 @@ class Round {
     if (settings_.messages != 0)
       load.run(settings_.messages, 1e9, outcome);
     else
-      load.run(~std::uint64_t{0}, static_cast<double>(settings_.seconds), outcome);
+      load.run(~std::uint64_t{0}, static_cast<double>(settings_.milliseconds) / 1000, outcome);
     load.verify();
     add(outcome, server->cpu().total_s - before.total_s);
     add_memory("talked_bytes", *server);
@@ -117,6 +118,7 @@ class Round {
     results_.add(name_, "p99_s", outcome.every.percentile_s(0.99));
     results_.add(name_, "p99.9_s", outcome.every.percentile_s(0.999));
     results_.add(name_, "deliveries_per_s", deliveries / outcome.lasted_s);
+    results_.add(name_, "per_delivery_s", outcome.lasted_s / deliveries);
     results_.add(name_, "cpu_s", cpu_s / deliveries);
     results_.add(name_, "server_busy", cpu_s / outcome.lasted_s);
     results_.add(name_, "messages", static_cast<double>(outcome.messages));
@@ -137,7 +139,8 @@ Settings take_settings(Arguments& arguments) {
   settings.load.talkers = arguments.take_number_or_all("talkers", 1, settings.load.members);
   settings.load.in_flight = arguments.take_number("in-flight", 1, 1, 65'536);
   settings.rounds = arguments.take_number("rounds", 5, 1, 100'000);
-  settings.seconds = arguments.take_number("seconds", 2, 1, 3'600);
+  const std::uint64_t seconds = arguments.take_number("seconds", 2, 1, 3'600);
+  settings.milliseconds = arguments.take_number("milliseconds", seconds * 1000, 10, 3'600'000);
   settings.messages = arguments.take_number("messages", 0, 0, 1'000'000'000);
   settings.stopped = arguments.take_number("stopped", 0, 0, 1'000);
   return settings;
@@ -176,6 +179,7 @@ int broadcast_main(int argc, char** argv) {
   }
   const Settings settings = take_settings(arguments);
   const std::vector<Server> rivals = servers(arguments.take_text("only"));
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
   raise_descriptor_limit(settings.load.members + settings.stopped + kOtherDescriptors);
@@ -188,6 +192,7 @@ int broadcast_main(int argc, char** argv) {
     Round{rivals[contestant / variants].name, contestant % variants * settings.stopped, settings, results}.play();
   });
   results.report();
+  results.write(samples);
   print(results, settings);
   return 0;
 }

@@ -92,7 +92,7 @@ void count_instructions(const std::vector<Server>& rivals, const Settings& setti
   results.print("instructions", "instructions of the server in user space", "per round trip", 1);
 }
 
-void measure_time(const std::vector<Server>& rivals, const Settings& settings) {
+void measure_time(const std::vector<Server>& rivals, const Settings& settings, const std::string& samples) {
   raise_descriptor_limit(settings.load.connections * rivals.size() + 64);
   std::vector<Contestant> contestants;
   for (const Server& server : rivals) contestants.emplace_back(server.name, settings);
@@ -100,6 +100,7 @@ void measure_time(const std::vector<Server>& rivals, const Settings& settings) {
   interleave(settings.rounds, contestants.size(),
              [&](std::size_t rival, std::size_t round) { contestants[rival].play_round(round, results); });
   results.report();
+  results.write(samples);
   results.print("cpu_s", "processor time of the server, user and system", "ns per round trip", 1e9);
   results.print("allocations", "heap allocations of the server in the steady state", "per round trip", 1);
 }
@@ -118,12 +119,13 @@ int echo_main(int argc, char** argv) {
   settings.round_trips = arguments.take_number("round_trips", instructions ? 20'000 : 5'000, 1, 100'000'000);
   settings.rounds_per_process = arguments.take_number("rounds_per_process", 10, 1, 100'000);
   const std::vector<Server> rivals = servers(arguments.take_text("servers"));
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
   cpu_count();
   pin_to_load_cpu();
   if (!instructions) {
-    measure_time(rivals, settings);
+    measure_time(rivals, settings, samples);
   } else if (has_valgrind()) {
     raise_descriptor_limit(settings.load.connections + 64);
     count_instructions(rivals, settings);

@@ -8,7 +8,7 @@
 //
 // Own options: --connections=1000 --in_flight=1000 --message_bytes=64 --rounds=100 --round_trips=5000 (of one round;
 // with
-// --instructions 20000) --rounds_per_process=10 --servers=a,b,c (all). All others are Google Benchmark's.
+// --instructions 20000) --rounds_per_process=10 --servers=a,b,c (all) --samples=FILE. All others are Google Benchmark's.
 
 namespace bench {
 

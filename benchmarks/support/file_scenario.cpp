@@ -215,11 +215,12 @@ void measure_beside(const Settings& settings, const FileRival& rival, int (*rece
                percentile(latencies_s, 1) * 1e6);
 }
 
-void compare(const std::vector<FileRival>& rivals, const Settings& settings) {
+void compare(const std::vector<FileRival>& rivals, const Settings& settings, const std::string& samples) {
   Results results{"file", {"bare_splice", "bare_hash", "socat"}};
   interleave(settings.rounds, rivals.size(),
              [&](std::size_t rival, std::size_t round) { copy_once(rivals[rival], settings, round, results); });
   results.report();
+  results.write(samples);
   char title[100];
   std::snprintf(title, sizeof title, "a file of %llu MB over loopback, %llu rounds",
                 static_cast<unsigned long long>(settings.bytes / kMegabyte),
@@ -248,13 +249,14 @@ int file_main(int argc, char** argv, int (*receive_beside)(int, const char*, int
   settings.into = settings.from + "-copy";
   const bool beside = arguments.take_flag("beside");
   const std::vector<FileRival> rivals = chosen(arguments.take_text("only", beside ? "parley,parley_hash" : ""));
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   cpu_count();
   make_source(settings);
   if (beside) {
     for (const FileRival& rival : rivals) measure_beside(settings, rival, receive_beside);
   } else {
-    compare(rivals, settings);
+    compare(rivals, settings, samples);
   }
   ::unlink(settings.from.c_str());
   ::unlink(settings.into.c_str());

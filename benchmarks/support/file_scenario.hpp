@@ -6,8 +6,8 @@
 //   bench_file --megabytes=1000     with a gigabyte instead of 256 MB
 //   bench_file --beside             how long an echo takes on the loop that receives the file
 //
-// Own options: --megabytes=256 --rounds=7 --only=a,b,c (all) --dir=/dev/shm (where the files are). All others are Google
-// Benchmark's.
+// Own options: --megabytes=256 --rounds=7 --only=a,b,c (all) --dir=/dev/shm (where the files are)
+// --samples=FILE. All others are Google Benchmark's.
 
 namespace bench {
 

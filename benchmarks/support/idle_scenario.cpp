@@ -128,6 +128,7 @@ int idle_memory_main(int argc, char** argv, const char* reference) {
   const std::size_t connections = arguments.take_number("connections", 8000, 1, 19'000);
   const std::size_t rounds = arguments.take_number("rounds", 5, 1, 1000);
   const std::vector<Server> rivals = servers(arguments.take_text("servers"));
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
   raise_descriptor_limit(connections + kFirstConnections + 64);
@@ -137,6 +138,7 @@ int idle_memory_main(int argc, char** argv, const char* reference) {
   interleave(rounds, rivals.size(),
              [&](std::size_t rival, std::size_t) { measure(rivals[rival].name, connections, results); });
   results.report();
+  results.write(samples);
   results.print("fresh_pss_bytes", "accepted, never heard of, PSS", "bytes a connection", 1);
   results.print("used_pss_bytes", "idle again after a line, PSS", "bytes a connection", 1);
   results.print("used_rss_bytes", "idle again after a line, RSS", "bytes a connection", 1);

@@ -9,7 +9,7 @@
 // Figures: pss (resident, shared pages in part), rss (resident), dirty (resident and written by this process alone)
 // from /proc/<pid>/smaps_rollup, and heap (bytes in use with malloc's own headers, counting_malloc.hpp).
 //
-// Own options: --connections=8000 --rounds=5 --servers=a,b,c (all). All others are Google Benchmark's.
+// Own options: --connections=8000 --rounds=5 --servers=a,b,c (all) --samples=FILE. All others are Google Benchmark's.
 // The servers take lines that end in LF, at most kMaxLineBytes long, and answer each with the same line.
 
 namespace bench {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/results.hpp"
 
+#include "support/die.hpp"
 #include "support/statistics.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -102,6 +104,18 @@ void Results::print_medians(const std::string& title, const std::vector<Heading>
     }
     std::fputc('\n', stderr);
   }
+}
+
+void Results::write(const std::string& path) const {
+  if (path.empty()) return;
+  std::ofstream file{path};
+  file.precision(9);
+  for (const Column& column : columns_) {
+    file << family_ << '\t' << column.rival << '\t' << column.figure;
+    for (const double sample : column.samples) file << '\t' << sample;
+    file << '\n';
+  }
+  if (!file.flush()) die_errno(("cannot write " + path).c_str());
 }
 
 void Results::report() const {

@@ -37,6 +37,10 @@ class Results {
   /// medians; "-" where it has none.
   void print_medians(const std::string& title, const std::vector<Heading>& headings) const;
 
+  /// Writes all samples to the file at `path`, a line for each rival and figure: family, rival, figure and the samples
+  /// in the order of the rounds, separated by tabs. Nothing where `path` is empty; a failure ends the process.
+  void write(const std::string& path) const;
+
   /// Has Google Benchmark report each rival's medians, as it was told to by its options (initialize_benchmark()).
   void report() const;
 

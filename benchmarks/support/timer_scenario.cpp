@@ -94,6 +94,7 @@ int timers_main(int argc, char** argv, const char* reference) {
   const std::size_t count = arguments.take_number("sleeps", 1'000'000, 1, 20'000'000);
   const std::size_t rounds = arguments.take_number("rounds", 9, 1, 100'000);
   const std::string names = arguments.take_text("rivals");
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
   cpu_count();
@@ -112,6 +113,7 @@ int timers_main(int argc, char** argv, const char* reference) {
     results.add(rivals[rival].name, "cancel_s", phases.cancel_s / sleeps);
   });
   results.report();
+  results.write(samples);
   results.print("cpu_s", "a sleep scheduled and cancelled", "ns of processor time", 1e9);
   results.print("schedule_s", "the first phase, scheduling", "ns of processor time", 1e9);
   results.print("cancel_s", "the second phase, cancelling and being told", "ns of processor time", 1e9);

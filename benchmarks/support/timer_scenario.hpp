@@ -4,7 +4,7 @@
 //
 //   bench_timers                    rounds of all rivals in turn, then tables of medians and ratios
 //
-// Own options: --sleeps=1000000 --rounds=9 --rivals=a,b,c (all). All others are Google Benchmark's.
+// Own options: --sleeps=1000000 --rounds=9 --rivals=a,b,c (all) --samples=FILE. All others are Google Benchmark's.
 //
 // A rival derives from TimerRival and registers itself:
 //

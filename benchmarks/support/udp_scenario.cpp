@@ -166,6 +166,7 @@ int udp_main(int argc, char** argv) {
   settings.receive_buffer =
       static_cast<int>(arguments.take_number("receive_buffer", std::uint64_t{4} << 20, 1, std::uint64_t{1} << 30));
   const std::vector<UdpRival> rivals = chosen(arguments.take_text("rivals"));
+  const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
   if (cpu_count() < 2) std::fprintf(stderr, "benchmark: sender and receiver share the only processor\n");
@@ -173,6 +174,7 @@ int udp_main(int argc, char** argv) {
   interleave(settings.rounds, rivals.size(),
              [&](std::size_t rival, std::size_t) { play_round(rivals[rival], settings, results); });
   results.report();
+  results.write(samples);
   const std::string of = " of " + std::to_string(settings.bytes) + " bytes";
   results.print("datagrams_per_s", "datagrams" + of + " that arrive", "million a second", 1e-6);
   results.print("receiver_cpu_s", "processor time of the receiver for a datagram" + of, "ns", 1e9);

@@ -7,7 +7,7 @@
 //   bench_udp                       short rounds of all rivals in turn, then tables of medians and ratios
 //
 // Own options: --bytes=1200 --rounds=15 --milliseconds=300 (of one round, after a third of it to warm up)
-// --receive_buffer=4194304 (limited by net.core.rmem_max) --rivals=a,b,c (all). All others are Google Benchmark's.
+// --receive_buffer=4194304 (limited by net.core.rmem_max) --rivals=a,b,c (all) --samples=FILE. All others are Google Benchmark's.
 
 namespace bench {
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "report/selection.hpp"
+
+#include <utility>
+
+namespace bench {
+namespace {
+
+constexpr double kMicroseconds = 1e6;
+constexpr double kNanoseconds = 1e9;
+
+std::string option(const char* name, std::size_t value) {
+  return "--" + std::string{name} + "=" + std::to_string(value);
+}
+
+std::string with_commas(std::size_t number) {
+  std::string text = std::to_string(number);
+  if (text.size() > 3) text.insert(text.size() - 3, ",");
+  return text;
+}
+
+// How long each room is measured: by time, so that a slow rival or a busy machine does not take all of it.
+struct Room {
+  std::size_t members;
+  std::size_t milliseconds;
+  std::size_t rounds;
+};
+
+std::string room_of(std::size_t members, std::size_t bytes) {
+  return "room of " + with_commas(members) + ", " + (bytes == 4096 ? "4 KB" : std::to_string(bytes) + " B");
+}
+
+Step quiet(const Room& room, std::size_t bytes) {
+  Step step{"quiet " + room_of(room.members, bytes),
+            "broadcast_latency",
+            {option("members", room.members), option("size", bytes), option("milliseconds", room.milliseconds),
+             option("rounds", room.rounds)},
+            {{"server's CPU per delivery", "cpu_s", "µs", kMicroseconds},
+             {"first member has it", "first_s", "µs", kMicroseconds},
+             {"median delivery", "p50_s", "µs", kMicroseconds},
+             {"99 % of deliveries", "p99_s", "µs", kMicroseconds},
+             {"99.9 % of deliveries", "p99.9_s", "µs", kMicroseconds},
+             {"last member has it", "last_s", "µs", kMicroseconds}}};
+  if (bytes == 64) step.members = room.members;
+  return step;
+}
+
+Step busy(std::size_t members, std::size_t talkers, std::size_t in_flight, std::size_t milliseconds,
+          std::size_t rounds) {
+  const std::string who = talkers == members ? "all" : std::to_string(talkers);
+  return {"busy " + room_of(members, 64) + ", " + who + " talking, " + std::to_string(in_flight) + " in flight",
+          "broadcast_latency",
+          {option("members", members), "--talkers=" + who, option("in-flight", in_flight),
+           option("milliseconds", milliseconds), option("rounds", rounds)},
+          {{"server's CPU per delivery", "cpu_s", "µs", kMicroseconds},
+           {"time per delivery", "per_delivery_s", "µs", kMicroseconds},
+           {"last member has it", "last_s", "ms", 1e3}}};
+}
+
+Step echo(std::size_t connections, std::size_t rounds) {
+  return {"echo over " + with_commas(connections) + " connections",
+          "bench_echo",
+          {option("connections", connections), option("rounds", rounds)},
+          {{"server's CPU per round trip", "cpu_s", "µs", kMicroseconds},
+           {"median round trip", "p50_s", "µs", kMicroseconds},
+           {"99 % of round trips", "p99_s", "µs", kMicroseconds}}};
+}
+
+Step timers(std::size_t sleeps, std::size_t rounds) {
+  return {"one of " + std::to_string(sleeps) + " sleeps",
+          "bench_timers",
+          {option("sleeps", sleeps), option("rounds", rounds)},
+          {{"CPU to schedule and cancel it", "cpu_s", "ns", kNanoseconds}}};
+}
+
+Step idle_memory(std::size_t connections, std::size_t rounds) {
+  return {"idle connection, one of " + with_commas(connections),
+          "bench_idle_memory",
+          {option("connections", connections), option("rounds", rounds)},
+          {{"memory after a line", "used_pss_bytes", "bytes", 1}}};
+}
+
+Step datagrams(std::size_t rounds, std::size_t milliseconds) {
+  return {"UDP, 1,200 bytes",
+          "bench_udp",
+          {option("rounds", rounds), option("milliseconds", milliseconds)},
+          {{"time per datagram that arrives", "per_datagram_s", "ns", kNanoseconds},
+           {"receiver's CPU per datagram", "receiver_cpu_s", "ns", kNanoseconds}}};
+}
+
+}  // namespace
+
+std::vector<Step> whole_selection() {
+  std::vector<Step> steps;
+  for (const Room& room : {Room{2, 100, 7}, {10, 100, 7}, {100, 200, 7}, {1000, 500, 5}, {9000, 1000, 2}})
+    steps.push_back(quiet(room, 64));
+  for (const Room& room : {Room{2, 100, 5}, {10, 100, 5}, {100, 200, 5}, {1000, 500, 3}, {9000, 500, 1}})
+    steps.push_back(quiet(room, 4096));
+  steps.push_back(busy(1000, 1, 64, 500, 1));
+  steps.push_back(busy(1000, 10, 64, 500, 1));
+  steps.push_back(busy(1000, 100, 64, 500, 2));
+  steps.push_back(busy(1000, 1000, 256, 500, 2));
+  steps.push_back(echo(1000, 30));
+  steps.push_back(timers(1'000'000, 2));
+  steps.push_back(idle_memory(8000, 2));
+  steps.push_back(datagrams(3, 200));
+  return steps;
+}
+
+std::vector<Step> quick_selection() {
+  return {quiet({2, 20, 1}, 64), quiet({20, 20, 1}, 64), busy(20, 20, 4, 20, 1), timers(1000, 1), idle_memory(50, 1)};
+}
+
+}  // namespace bench
