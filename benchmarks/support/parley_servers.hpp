@@ -18,6 +18,8 @@ class ParleyServers {
     const auto poller = parley::platform::make_poller(parley::PollerKind::io_uring);
     if (poller != nullptr && poller->open() == 0)
       on_io_uring_.emplace("parley-io_uring", serve<parley::PollerKind::io_uring>);
+    else
+      leave_out("parley-io_uring", kNoIoUring);
   }
 
  private:

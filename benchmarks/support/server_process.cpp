@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/server_process.hpp"
 
+#include "support/clock.hpp"
 #include "support/cpus.hpp"
 #include "support/die.hpp"
 #include "support/servers.hpp"
@@ -102,14 +103,32 @@ void ServerProcess::terminate(int patience_s) {
 
 std::string ServerProcess::proc(const char* file) const { return "/proc/" + std::to_string(pid_) + "/" + file; }
 
-bool ServerProcess::settle() const {
-  int asleep = 0;
-  for (int tries = 0; tries < 2000 && asleep < 3; ++tries) {
-    pause_ns(kMillisecond_ns);
-    const std::string stat = read_small(proc("stat"));
+// One that runs ends the search: most often that is the first.
+bool ServerProcess::all_threads_sleep() const {
+  DIR* folder = ::opendir(proc("task").c_str());
+  if (folder == nullptr) die("the server has ended");
+  bool all = true;
+  std::size_t threads = 0;
+  for (const dirent* thread = ::readdir(folder); thread != nullptr && all; thread = ::readdir(folder)) {
+    if (thread->d_name[0] == '.') continue;
+    const std::string stat = read_small(proc("task/") + thread->d_name + "/stat");
     const std::size_t after_name = stat.rfind(") ");
-    if (after_name == std::string::npos) die("the server has ended");
-    asleep = stat[after_name + 2] == 'S' ? asleep + 1 : 0;
+    if (after_name == std::string::npos) continue;  // that thread has ended
+    ++threads;
+    all = stat[after_name + 2] == 'S';
+  }
+  ::closedir(folder);
+  if (threads == 0) die("the server has ended");
+  return all;
+}
+
+bool ServerProcess::settle() const {
+  constexpr double kPatience_s = 2;
+  const double give_up_at_s = now_s() + kPatience_s;
+  int asleep = 0;
+  while (asleep < 3 && now_s() < give_up_at_s) {
+    pause_ns(kMillisecond_ns);
+    asleep = all_threads_sleep() ? asleep + 1 : 0;
   }
   return asleep == 3;
 }

@@ -43,7 +43,7 @@ class ServerProcess {
   /// The port of 127.0.0.1 where it listens.
   std::uint16_t port() const { return port_; }
 
-  /// Waits until the process sleeps (at most 2 s), because the kernel brings the CPU time of another process up to date
+  /// Waits until all its threads sleep (at most 2 s), because the kernel brings the CPU time of another process up to date
   /// when that leaves the processor. True where it does: whatever it was sent before is then done.
   bool settle() const;
   CpuUse cpu() const;
@@ -61,6 +61,7 @@ class ServerProcess {
 
  private:
   std::string proc(const char* file) const;
+  bool all_threads_sleep() const;
 
   std::string name_;
   SharedCounters shared_;

@@ -11,8 +11,8 @@ namespace bench {
 namespace {
 
 struct Absence {
-  const char* name;
-  const char* package;
+  std::string name;
+  std::string why;
 };
 
 // Functions, because registration runs before main in an order that the language leaves open.
@@ -41,7 +41,11 @@ Server::Server(const char* server_name, Serve serve_function) : name{server_name
   registry().push_back(*this);
 }
 
-AbsentRival::AbsentRival(const char* name, const char* package) { absences().push_back({name, package}); }
+void leave_out(const char* name, const std::string& why) { absences().push_back({name, why}); }
+
+AbsentRival::AbsentRival(const char* name, const char* package) {
+  leave_out(name, std::string(package) + " was not found when this was built");
+}
 
 std::vector<Server> servers(const std::string& names) {
   std::vector<Server> sorted;
@@ -55,7 +59,7 @@ std::vector<Server> servers(const std::string& names) {
 
 void tell_absent_rivals() {
   for (const Absence& absence : absences())
-    std::fprintf(stderr, "%s is left out: %s was not found when this was built\n", absence.name, absence.package);
+    std::fprintf(stderr, "%s is left out: %s\n", absence.name.c_str(), absence.why.c_str());
 }
 
 }  // namespace bench

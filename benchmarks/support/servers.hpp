@@ -24,7 +24,12 @@ struct Server {
   Serve serve;
 };
 
-/// Registers a rival that could not be built, so that the run says so instead of leaving it out in silence.
+/// Makes the run say that a rival is missing and why, instead of leaving it out in silence.
+void leave_out(const char* name, const std::string& why);
+
+inline constexpr char kNoIoUring[] = "this machine does not allow io_uring";
+
+/// For a rival that could not be built.
 struct AbsentRival {
   AbsentRival(const char* name, const char* package);
 };
@@ -33,7 +38,7 @@ struct AbsentRival {
 /// name that nobody has ends the process with status 2.
 std::vector<Server> servers(const std::string& names = "");
 
-/// Says on standard error which rivals are missing, and which package would bring them.
+/// Says on standard error which rivals are missing, and why.
 void tell_absent_rivals();
 
 /// Bytes of the buffer that each echo server reads into.

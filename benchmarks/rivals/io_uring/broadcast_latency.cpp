@@ -4,10 +4,10 @@
 // times, in a ring of their own so that nothing stands between the sends' completions. Only what a send did not take is
 // copied, and goes out when the socket has room again. The rings are parley's header: system calls and shared memory.
 
+#include "rivals/io_uring/where_allowed.hpp"
 #include "support/broadcast_wire.hpp"
 #include "support/die.hpp"
 #include "support/line_splitter.hpp"
-#include "support/servers.hpp"
 
 #include <parley/platform/io_uring.hpp>
 
@@ -194,6 +194,6 @@ int serve(int listener) {
   return loop->run();
 }
 
-const bench::Server registered{"io_uring", serve};
+const bench::WhereIoUringIsAllowed registered{serve};
 
 }  // namespace

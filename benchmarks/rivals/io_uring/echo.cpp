@@ -3,7 +3,7 @@
 // into buffers that the kernel picks from a ring, and sends out of these buffers, which the call that waits next
 // submits. So a turn is one system call. The ring is parley's header: system calls and shared memory.
 
-#include "support/servers.hpp"
+#include "rivals/io_uring/where_allowed.hpp"
 
 #include <parley/platform/io_uring.hpp>
 
@@ -179,7 +179,7 @@ int serve(int listener) {
   return loop->run();
 }
 
-const bench::Server registered{"io_uring", serve};
+const bench::WhereIoUringIsAllowed registered{serve};
 
 }  // namespace
 
