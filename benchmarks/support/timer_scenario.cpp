@@ -4,16 +4,13 @@
 #include "support/arguments.hpp"
 #include "support/cpus.hpp"
 #include "support/die.hpp"
+#include "support/in_child.hpp"
 #include "support/results.hpp"
 #include "support/servers.hpp"
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <ctime>
 #include <vector>
 
 namespace bench {
@@ -29,12 +26,6 @@ struct Phases {
   double cancel_s;
 };
 
-double cpu_s() {
-  timespec used{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
-}
-
 Phases play(TimerRival& rival, std::size_t count) {
   const double began_s = cpu_s();
   rival.schedule(count);
@@ -45,28 +36,13 @@ Phases play(TimerRival& rival, std::size_t count) {
   return {scheduled_s - began_s, cancelled_s - scheduled_s};
 }
 
-// In a child, so that no rival finds a heap that another has left.
 Phases measure(TimerRivalEntry::Make make, std::size_t count) {
-  int ends[2];
-  must(::pipe(ends), "cannot make a pipe");
-  const pid_t child = must(::fork(), "cannot fork");
-  if (child == 0) {
-    pin_to_server_cpu();
+  return in_child([&] {
     const std::unique_ptr<TimerRival> rival = make();
     rival->prepare(count);
     play(*rival, count);
-    const Phases phases = play(*rival, count);
-    const bool told = ::write(ends[1], &phases, sizeof phases) == static_cast<ssize_t>(sizeof phases);
-    ::_exit(told ? 0 : 1);
-  }
-  ::close(ends[1]);
-  Phases phases{};
-  const bool heard = ::read(ends[0], &phases, sizeof phases) == static_cast<ssize_t>(sizeof phases);
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (!heard || status != 0) die("a timer rival has failed");
-  return phases;
+    return play(*rival, count);
+  });
 }
 
 bool is_listed(const std::string& names, const std::string& name) {
