@@ -80,12 +80,52 @@ Step idle_memory(std::size_t connections, std::size_t rounds) {
           {{"memory after a line", "used_pss_bytes", "bytes", 1}}};
 }
 
+Step accept(std::size_t connections, std::size_t rounds) {
+  return {"connection accepted, greeted and closed",
+          "bench_accept",
+          {option("connections", connections), option("rounds", rounds)},
+          {{"server's CPU", "cpu_s", "µs", kMicroseconds}, {"time of each", "per_connection_s", "µs", kMicroseconds}}};
+}
+
+Step spawn(std::size_t tasks, std::size_t rounds) {
+  return {"one of " + std::to_string(tasks) + " tasks",
+          "bench_spawn",
+          {option("tasks", tasks), option("rounds", rounds)},
+          {{"CPU to spawn and join it", "cpu_s", "ns", kNanoseconds}}};
+}
+
+Step include_cost(std::size_t rounds) {
+  Step step{"include at -O0",
+            "bench_include_cost",
+            {"--compiler=" PARLEY_BENCH_COMPILER, "--include=" PARLEY_BENCH_INCLUDE, "--header=parley/parley.hpp",
+             option("rounds", rounds)},
+            {{"user time of the compiler", "user_s", "s", 1}}};
+#if defined(PARLEY_BENCH_HAS_ASIO)
+  step.options.insert(step.options.end(),
+                      {"--include=" PARLEY_BENCH_ASIO, "--flag=-DASIO_STANDALONE", "--header=asio.hpp"});
+#endif
+  step.command = "cmake --build --preset release --target include_cost";
+  step.leave_out = "nothing";
+  return step;
+}
+
+Step program_size() {
+  return {"smallest echo server", "bench_program_size", {}, {{"size of the program", "bytes", "KB", 1e-3}}};
+}
+
 Step datagrams(std::size_t rounds, std::size_t milliseconds) {
   return {"UDP, 1,200 bytes",
           "bench_udp",
           {option("rounds", rounds), option("milliseconds", milliseconds)},
           {{"time per datagram that arrives", "per_datagram_s", "ns", kNanoseconds},
            {"receiver's CPU per datagram", "receiver_cpu_s", "ns", kNanoseconds}}};
+}
+
+Step copied_file(std::size_t rounds) {
+  return {"file of 256 MB over loopback",
+          "bench_file",
+          {option("rounds", rounds)},
+          {{"time", "seconds", "ms", 1e3}, {"sender's CPU per GB", "send_cpu", "s", 1}}};
 }
 
 }  // namespace
@@ -101,14 +141,20 @@ std::vector<Step> whole_selection() {
   steps.push_back(busy(1000, 100, 64, 500, 2));
   steps.push_back(busy(1000, 1000, 256, 500, 2));
   steps.push_back(echo(1000, 30));
+  steps.push_back(accept(5000, 7));
   steps.push_back(timers(1'000'000, 2));
-  steps.push_back(idle_memory(8000, 2));
-  steps.push_back(datagrams(3, 200));
+  steps.push_back(spawn(1'000'000, 3));
+  steps.push_back(idle_memory(8000, 1));
+  steps.push_back(datagrams(5, 200));
+  steps.push_back(copied_file(5));
+  steps.push_back(include_cost(3));
+  steps.push_back(program_size());
   return steps;
 }
 
 std::vector<Step> quick_selection() {
-  return {quiet({2, 20, 1}, 64), quiet({20, 20, 1}, 64), busy(20, 20, 4, 20, 1), timers(1000, 1), idle_memory(50, 1)};
+  return {quiet({2, 20, 1}, 64), quiet({20, 20, 1}, 64), busy(20, 20, 4, 20, 1), timers(1000, 1),
+          idle_memory(50, 1),    accept(100, 1),         spawn(1000, 1),         program_size()};
 }
 
 }  // namespace bench

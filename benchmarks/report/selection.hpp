@@ -22,7 +22,9 @@ struct Step {
   std::string program;
   std::vector<std::string> options;
   std::vector<Question> questions;
-  std::size_t members = 0;  ///< where not 0, its CPU per delivery is a point of the plot
+  std::size_t members = 0;     ///< where not 0, its CPU per delivery is a point of the plot
+  std::string command = {};    ///< to be shown instead of program and options
+  std::string leave_out = {};  ///< a name among the samples that is no rival
 };
 
 /// Five minutes on two quiet cores of 2 GHz.

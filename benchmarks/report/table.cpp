@@ -14,10 +14,10 @@ namespace {
 // parley's own are bold, and are compared with the others but not with each other.
 bool is_ours(const std::string& rival) { return rival.rfind("parley", 0) == 0; }
 
-std::vector<Scored> sorted(const std::vector<Scored>& scores, const std::string& figure) {
+std::vector<Scored> sorted(const Outcome& outcome, const std::string& figure) {
   std::vector<Scored> rows;
-  for (const Scored& scored : scores)
-    if (scored.figure == figure) rows.push_back(scored);
+  for (const Scored& scored : outcome.scores)
+    if (scored.figure == figure && scored.rival != outcome.step.leave_out) rows.push_back(scored);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Scored& a, const Scored& b) { return median(a.samples) < median(b.samples); });
   return rows;
@@ -80,9 +80,9 @@ std::string from_best_to_worst(const std::vector<Scored>& rows, double scale) {
 }
 
 std::string command_of(const Step& step) {
+  if (!step.command.empty()) return "`" + step.command + "`";
   std::string command = step.program;
-  for (const std::string& option : step.options)
-    if (option.find('/') == std::string::npos) command += " " + option;  // paths are this machine's
+  for (const std::string& option : step.options) command += " " + option;
   return "`" + command + "`";
 }
 
@@ -93,7 +93,7 @@ void write_rows(std::ostream& out, const Outcome& outcome) {
     return;
   }
   for (const Question& question : step.questions) {
-    const std::vector<Scored> rows = sorted(outcome.scores, question.figure);
+    const std::vector<Scored> rows = sorted(outcome, question.figure);
     if (rows.empty()) continue;
     out << "| " << step.subject << ": " << question.text << ", " << question.unit << " | " << verdict(rows) << " | "
         << from_best_to_worst(rows, question.scale) << " | " << rows.front().samples.size() << " | " << command_of(step)

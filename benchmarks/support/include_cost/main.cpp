@@ -3,7 +3,7 @@
 // beside the standard headers that any such library needs.
 //
 //   include_cost --compiler=g++ --include=DIR [--include=DIR]... --header=parley/parley.hpp [--header=asio.hpp]...
-//                [--flag=-DNAME]... [--rounds=9] [--at_most=RATIO]
+//                [--flag=-DNAME]... [--rounds=9] [--at_most=RATIO] [--samples=FILE]
 //
 // Prints the medians and their ratios to the standard headers. With --at_most it ends with status 1 where the first
 // header's ratio is above. 2 means wrong usage.
@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> headers;
   std::size_t rounds = 9;
   double at_most = 0;
+  std::string samples;
 };
 
 struct Source {
@@ -94,6 +95,8 @@ Options parse(int argc, char** argv) {
       options.rounds = std::strtoul(value.c_str(), nullptr, 10);
     else if (name == "--at_most")
       options.at_most = std::strtod(value.c_str(), nullptr);
+    else if (name == "--samples")
+      options.samples = value;
     else
       wrong_usage("there is no option " + name);
   }
@@ -156,6 +159,7 @@ int main(int argc, char** argv) {
     sources[source].user_s.push_back(user_s);
     results.add(sources[source].name, "user_s", user_s);
   });
+  results.write(options.samples);
   results.print("user_s", options.compiler, "seconds of user time", 1);
   const double ratio = bench::median(sources[2].user_s) / bench::median(sources[1].user_s);
   std::printf("%s costs %.2f times the standard headers\n", sources[2].name.c_str(), ratio);
