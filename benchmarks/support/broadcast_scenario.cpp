@@ -37,6 +37,7 @@ constexpr char kHelp[] =
   --seconds N      that messages are sent in each round (2); --milliseconds N for shorter ones
   --messages N     that are sent in each round, whatever the time (0: by time)
   --only NAME,...  the servers to run (all)
+  --without NAME,...  those to leave out; a name that nobody has is none
   --samples FILE   writes the figures of each round there, for bench_report
   --help
 
@@ -178,7 +179,11 @@ int broadcast_main(int argc, char** argv) {
     return 0;
   }
   const Settings settings = take_settings(arguments);
-  const std::vector<Server> rivals = servers(arguments.take_text("only"));
+  std::vector<Server> rivals = servers(arguments.take_text("only"));
+  const std::string without = "," + arguments.take_text("without") + ",";
+  std::erase_if(rivals, [&](const Server& server) {
+    return without.find("," + std::string(server.name) + ",") != std::string::npos;
+  });
   const std::string samples = arguments.take_text("samples");
   arguments.initialize_benchmark();
   tell_absent_rivals();
