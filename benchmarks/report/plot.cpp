@@ -50,7 +50,8 @@ std::string rules(const Colours& colours) {
 }
 
 std::string style() {
-  return "<style>\nsvg { font: 13px sans-serif; } .title { font-weight: bold; } .line { fill: none; stroke-width: 1.5; "
+  return "<style>\nsvg { font: 13px sans-serif; } .title { font-weight: bold; } .leader { stroke-dasharray: 2 3; } "
+         ".line { fill: none; stroke-width: 1.5; "
          "} .ours { stroke-width: 3; "
          "}\n" +
          rules(kLight) + "@media (prefers-color-scheme: dark) {\n" + rules(kDark) + "}\n</style>\n";
@@ -175,7 +176,7 @@ class Drawing {
 
   void draw_label(const Label& label) {
     const auto& [x, y] = plot_.lines[label.line].points.back();
-    segment(x_of(x) + 4, y_of(y), kRight + 16, label.y, "class=\"" + colour('s', label.line) + "\"");
+    segment(x_of(x) + 4, y_of(y), kRight + 16, label.y, "class=\"leader " + colour('s', label.line) + "\"");
     out_ << "<text x=\"" << kRight + 20 << "\" y=\"" << label.y + 4 << "\" class=\"" << colour('f', label.line) << "\">"
          << plot_.lines[label.line].name << "</text>\n";
   }
