@@ -130,7 +130,7 @@ class Drawing {
 
   // At 1, 2 and 5 of each power of ten, or at every digit where the range is small.
   void draw_ticks_up() {
-    const bool wide = up_.greatest / up_.least > 5;
+    const bool wide = up_.greatest / up_.least > 10;
     for (int power = -6; power < 7; ++power)
       for (int digit = 1; digit < 10; ++digit) {
         const double value = digit * std::pow(10.0, power);
