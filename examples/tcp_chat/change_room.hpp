@@ -34,11 +34,12 @@ inline parley::Task<bool> introduce(Person& person, Room& room, std::string_view
 }
 
 /// False: the connection is of no use any more. The person is in the new room, or in the lobby where that has no place.
-inline parley::Task<bool> change_room(Server& server, Person& person, std::string to) {
+/// `why` is what the others are told.
+inline parley::Task<bool> change_room(Server& server, Person& person, std::string to, std::string why) {
   const std::string name(person.name());
   const Server::KeptName kept(server, name);
   person.is_moving = true;  // where it goes wrong, for good: nobody takes such a place over
-  server.tell_left(person, "went to " + to);
+  server.tell_left(person, why);
   // What was said before comes before; a client that does not take it is not worth waiting for.
   if (!co_await person.member.leave().within(std::chrono::seconds(5))) co_return false;
   server.people().remove(person);
@@ -55,6 +56,13 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   server.tell_joined(person);
   server.tell_settled(person);
   co_return true;
+}
+
+/// For who is to leave their room: tells them why, and they are in the lobby. False: as change_room().
+inline parley::Task<bool> go_to_lobby(Server& server, Person& person) {
+  const std::string why = person.extra->expelled;
+  static_cast<void>(person.member.tell(why, parley::MessageKind::error));
+  return change_room(server, person, server.lobby().name, why);
 }
 
 }  // namespace tcp_chat

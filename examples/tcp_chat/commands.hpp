@@ -41,7 +41,7 @@ class Commands {
     if (line.command == "join" || line.command == "leave") {
       const std::string room = room_to_go_to(line);
       if (room.empty()) co_return true;
-      co_return co_await change_room(server_, person_, room);
+      co_return co_await change_room(server_, person_, room, "went to " + room);
     }
     if (line.command == "msg") {
       co_await message(first_word(line.text));
@@ -106,7 +106,7 @@ class Commands {
     if (server_.people().find(name) != &person_ && server_.is_in_use(name)) {
       return refuse("somebody has this name, or one that looks like it");
     }
-    if (room().banned.contains(name_key(name)) && !person_.is_operator) return refuse("this name is banned here");
+    if (is_banned_here(name) && !person_.is_operator) return refuse("this name is banned here");
     if (room().muted.contains(name_key(own_name()))) return refuse("you are muted here, and keep your name");
     const std::string before = own_name();
     server_.people().remove(person_);
@@ -193,7 +193,7 @@ class Commands {
   void kick(std::string_view text) {
     const FirstWord words = first_word(text);
     Person* other = may_operate() ? somebody_here(words.word) : nullptr;
-    if (other != nullptr) send_away(*other, "kicked", words.rest);
+    if (other != nullptr) end_stay(*other, "kicked", words.rest);
   }
   void ban(std::string_view text) {
     if (!may_operate()) return;
@@ -203,7 +203,8 @@ class Commands {
     if (room().banned.size() >= max_list) return refuse("too many are banned");
     room().banned.insert(key);
     Person* other = server_.people().find(words.word);
-    if (other != nullptr && other->room == person_.room) return send_away(*other, "banned", words.rest);
+    const bool is_affected = other != nullptr && (is_lobby(room()) || other->room == person_.room);
+    if (is_affected) return end_stay(*other, "banned", words.rest);
     announce(own_name() + " banned " + std::string(words.word));
   }
   void unban(std::string_view name) {
@@ -224,10 +225,18 @@ class Commands {
     announce(own_name() + " lets " + std::string(name) + " speak again");
   }
 
-  void send_away(Person& other, const std::string& what, std::string_view why) {
+  bool is_lobby(const Room& one) const { return &one == &server_.lobby(); }
+  // Who is banned from the lobby is so from the server.
+  bool is_banned_here(std::string_view name) {
+    return room().banned.contains(name_key(name)) || server_.lobby().banned.contains(name_key(name));
+  }
+
+  // Of this room; of the lobby, with the connection.
+  void end_stay(Person& other, const std::string& what, std::string_view why) {
     const std::string reason = what + " by " + own_name() + (why.empty() ? "" : ": " + std::string(why));
     server_.log().event(what, {{"room", room().name}, {"name", other.name()}, {"by", own_name()}});
-    server_.send_away(other, reason);
+    if (is_lobby(room())) return server_.send_away(other, reason);
+    server_.expel(other, reason);
   }
 
   // Empty: refused.
@@ -301,8 +310,8 @@ constexpr std::array<Commands::Entry, 20> Commands::table() {
            {"oper", "PASSWORD", "makes you an operator of the server", &Commands::oper},
            {"op", "NAME", "makes somebody an operator of the room", &Commands::op},
            {"deop", "NAME", "takes that back", &Commands::deop},
-           {"kick", "NAME [WHY]", "sends somebody away", &Commands::kick},
-           {"ban", "NAME [WHY]", "sends somebody away, and lets nobody of that name in", &Commands::ban},
+           {"kick", "NAME [WHY]", "sends somebody to the lobby; from there, away", &Commands::kick},
+           {"ban", "NAME [WHY]", "the same, and lets nobody of that name in", &Commands::ban},
            {"unban", "NAME", "takes that back", &Commands::unban},
            {"mute", "NAME", "lets somebody say nothing", &Commands::mute},
            {"unmute", "NAME", "takes that back", &Commands::unmute}}};

@@ -25,6 +25,7 @@ struct Person : parley::QuietSession<Person> {
   struct Extra {
     std::string token;          // lets them come back over another connection; empty: they cannot
     std::string why;            // they are about to be sent away, for this
+    std::string expelled;       // they are about to be sent to the lobby, for this
     std::uint64_t entered = 0;  // the newest message when they came to their room; counted for those who can come back
     parley::RateLimit::Use commands;  // of the server's rate; counted apart from what they say
   };
@@ -39,6 +40,7 @@ struct Person : parley::QuietSession<Person> {
   std::string_view name() const { return member.name(); }
   bool numbered() const { return extra != nullptr && !extra->token.empty(); }
   bool sent_away() const { return extra != nullptr && !extra->why.empty(); }
+  bool is_expelled() const { return extra != nullptr && !extra->expelled.empty(); }
   Extra& more() {
     if (extra == nullptr) extra = std::make_unique<Extra>();
     return *extra;

@@ -115,6 +115,7 @@ class Server {
     Room& room = *person.room;
     log_.event("leave", {{"room", room.name}, {"name", person.name()}});
     room.operators.erase(person.member.id());
+    if (person.extra != nullptr) person.extra->expelled.clear();
     person.member = parley::Member();
     person.room = nullptr;
     --room.present;
@@ -142,11 +143,14 @@ class Server {
 
   /// Sends the person away as soon as they have been told why.
   void send_away(Person& person, std::string why) {
-    if (person.numbered()) {
-      const auto found = resumable_.find(person.extra->token);
-      if (found != resumable_.end() && found->second.away.get() == &person) return let_go(found, why);
-    }
+    if (is_away(person)) return let_go(resumable_.find(person.extra->token), why);
     person.more().why = std::move(why);
+    person.peer.cancel_receive();
+  }
+  /// Sends the person to the lobby as soon as they have been told why. Who is away is there at once.
+  void expel(Person& person, std::string why) {
+    person.more().expelled = std::move(why);
+    if (is_away(person)) return move_to_lobby(person);
     person.peer.cancel_receive();
   }
 
@@ -170,6 +174,7 @@ class Server {
     entry.expires = parley::Clock::now() + std::chrono::seconds(options_.resume_timeout_s);
     entry.away = std::move(person);
     ++away_;
+    if (entry.person->is_expelled()) move_to_lobby(*entry.person);
   }
   /// Everything that the old person is goes over to the new one, who has another connection.
   void take_over(Person& old, Person& now) {
@@ -179,6 +184,7 @@ class Server {
     now.is_operator = old.is_operator;
     now.more().token = old.extra->token;
     now.extra->entered = old.extra->entered;
+    now.extra->expelled = std::move(old.extra->expelled);
     now.member.make_absent();  // until it is attached; the old connection may go away before
     people_.add(now);
     Resumable& entry = resumable_[now.extra->token];
@@ -287,6 +293,30 @@ class Server {
     room.burst = std::max<std::uint32_t>(options_.rate, 1);
     room.unique_names = false;  // the directory sees to it
     return room;
+  }
+
+  bool is_away(const Person& person) const {
+    if (!person.numbered()) return false;
+    const auto found = resumable_.find(person.extra->token);
+    return found != resumable_.end() && found->second.away.get() == &person;
+  }
+
+  // Of who is away; they learn of it when they come back.
+  void move_to_lobby(Person& person) {
+    const std::string name(person.name());
+    const std::string why = person.extra->expelled;
+    tell_left(person, why);
+    people_.remove(person);
+    forget_place(person);
+    if (!enter(person, lobby_, name)) {
+      --away_;
+      resumable_.erase(person.extra->token);
+      return;
+    }
+    person.member.make_absent();
+    people_.add(person);
+    tell_joined(person);
+    static_cast<void>(person.member.tell(why, parley::MessageKind::error));
   }
 
   void let_go(std::map<std::string, Resumable>::iterator entry, std::string_view why) {

@@ -178,6 +178,12 @@ class Admission {
 /// False: the connection ends.
 inline parley::Task<bool> act_on(Server& server, Person& person, parley::Result<std::string_view> line) {
   if (!person.member || person.sent_away()) co_return false;
+  if (person.is_expelled()) {
+    const bool is_there = co_await go_to_lobby(server, person);
+    const bool was_woken = !line && line.error() == parley::Error::cancelled;
+    const bool is_of_the_room = line && !line->starts_with('/');  // what was meant for it is not said in the lobby
+    if (!is_there || was_woken || is_of_the_room) co_return is_there;
+  }
   if (!line) {
     if (line.error() == parley::Error::too_long) {
       server.send_away(person, "a line has at most " + std::to_string(server.options().max_line) + " bytes");
@@ -230,13 +236,15 @@ class Attendance {
   /// True: said, and nothing had to be waited for. The usual case.
   bool attend_at_once(Person& person, std::string_view line) noexcept {
     if (line.empty() || line.front() == '/' || !person.member || person.sent_away()) return false;
+    if (person.is_expelled()) return false;
     if (!person.room->muted.empty() || server_.options().log_messages) return false;
     return static_cast<bool>(person.member.try_say(line));
   }
 
   /// The person, unless they have departed.
   parley::Task<std::unique_ptr<Person>> attend(std::unique_ptr<Person> person, parley::Result<std::string_view> line) {
-    const bool stays = co_await act_on(server_, *person, line);
+    bool stays = co_await act_on(server_, *person, line);
+    if (stays && person->is_expelled()) stays = co_await go_to_lobby(server_, *person);  // meanwhile
     if (stays && person->member && !person->sent_away()) co_return std::move(person);
     const parley::EndReason reason = person->member.reason();
     co_await depart(server_, std::move(person), reason);
@@ -253,6 +261,10 @@ using Sessions = parley::QuietScope<Person, Attendance>;
 inline parley::Task<> arrive(Server& server, Sessions& sessions, Connection peer) {
   Admission admission(server, std::move(peer));
   std::unique_ptr<Person> person = co_await admission.person();
+  if (person != nullptr && person->is_expelled()) {  // while they resumed
+    Attendance attendance(server);
+    person = co_await attendance.attend(std::move(person), parley::Error::cancelled);
+  }
   if (person != nullptr) sessions.keep(std::move(person));
 }
 

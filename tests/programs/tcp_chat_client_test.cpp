@@ -299,13 +299,17 @@ TEST_CASE("tcp_chat client joins again when the server was killed and started ag
   }
 }
 
-TEST_CASE("tcp_chat client that was sent away does not come back by itself") {
-  ChatServer server;
+TEST_CASE("tcp_chat client that was sent to the lobby stays there, and one that was sent away does not come back") {
+  const TemporaryFolder folder;
+  ChatServer server({"--operator-password-file", folder.file("password", "sesame\n")});
   Person ann(server, "Ann", {"--room", "den"});
   CHECK(ann.wait_for_line("* you are in den"));
   Person ben(server, "Ben", {"--room", "den"});
   CHECK(ben.wait_for_line("* you are in den"));
-  ann.write("/kick Ben too loud\n");
+  ann.write("/kick Ben\n");
+  CHECK(ben.wait_for_line("! kicked by Ann"));
+  CHECK(ben.wait_for_line("* you are in lobby, with 0 others"));
+  ann.write("/leave\n/oper sesame\n/kick Ben too loud\n");
   CHECK(ann.wait_for_line("* Ben left (kicked by Ann: too loud)"));
   CHECK(ending(ben) == failed);
   CHECK(ben.output().ends_with("! kicked by Ann: too loud\n"));

@@ -170,7 +170,7 @@ TEST_CASE("tcp_chat: what there is to resume, and what not") {
   }
 }
 
-TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut off") {
+TEST_CASE("tcp_chat tells a numbered client that it was sent to the lobby, where its session goes on") {
   Den den;
   Numbered guest(den.server, "Guest");
   CHECK(guest.place == "* you are in lobby, with 1 other");
@@ -180,8 +180,24 @@ TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut o
   CHECK(guest.hear() == "* you are in den, with 2 others");
   den.ann->say("/kick Guest too loud");
   CHECK(guest.hear_record() == "error - kicked by Ann: too loud");
+  const Numbered::Session lobby = guest.hear_session();
+  CHECK(lobby.room == "lobby");
+  CHECK(lobby.token == guest.session.token);
+  CHECK(guest.hear() == "* you are in lobby, with 1 other");
+}
+
+TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut off") {
+  const TemporaryFolder folder;
+  ChatServer server({"--operator-password-file", folder.file("password", "sesame\n")});
+  Guest ann = server.join("Ann");
+  ann.say("/oper sesame");
+  CHECK(ann.hear() == "* you are an operator of this server");
+  Numbered guest(server, "Guest");
+  CHECK(ann.hear() == "* Guest joined");
+  ann.say("/kick Guest too loud");
+  CHECK(guest.hear_record() == "error - kicked by Ann: too loud");
   CHECK(guest.socket.receive_to_end() == "end\n");
-  Guest back = den.server.connect();
+  Guest back = server.connect();
   back.say(guest.resume_line());
   CHECK(back.hear() == greeting);
   CHECK(back.hear() == "! there is nothing to resume");
@@ -202,13 +218,15 @@ TEST_CASE("tcp_chat --resume-timeout: who does not come back in time has left") 
   CHECK(back.hear() == "* you are in lobby, with 1 other");
 }
 
-TEST_CASE("tcp_chat: who is away keeps the name, and can be sent away") {
+TEST_CASE("tcp_chat: who is away keeps the name, and can be kicked") {
   ChatServer server;
   Guest ben = server.join("Ben");
   Numbered ann(server, "Ann");
   CHECK(ben.hear() == "* Ann joined");
   ann.say("/join den");
   CHECK(ben.hear() == "* Ann left (went to den)");
+  ann.session = ann.hear_session();
+  ann.last = std::stoull(ann.session.sequence);
   ben.say("/join den");
   CHECK(ben.hear() == "* you are in den, with 1 other");
   ann.say("/op Ben");
@@ -220,8 +238,16 @@ TEST_CASE("tcp_chat: who is away keeps the name, and can be sent away") {
   CHECK(other.hear() == "! somebody has this name, or one that looks like it");
   ben.say("/kick Ann");
   CHECK(ben.hear() == "* Ann left (kicked by Ben)");
-  other.say(ann.resume_line());
-  CHECK(other.hear() == "! there is nothing to resume");
-  other.say("Ann");
-  CHECK(other.hear() == "* you are in lobby, with 0 others");
+  other.say("Eve");
+  CHECK(other.hear() == "* you are in lobby, with 1 other");
+  Numbered back(server.connect());  // and learns of it
+  back.say(ann.resume_line());
+  CHECK(back.hear() == greeting);
+  CHECK(back.hear_session().room == "lobby");
+  CHECK(back.hear() == "* you are in lobby, with 1 other");
+  CHECK(back.hear_record() == "notice Ann Ann joined");
+  CHECK(back.hear_record() == "error - kicked by Ben");
+  CHECK(back.hear_record() == "notice Eve Eve joined");
+  back.say("here again");
+  CHECK(other.hear() == "<Ann> here again");
 }

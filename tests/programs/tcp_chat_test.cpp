@@ -132,6 +132,7 @@ TEST_CASE("tcp_chat sends no control characters on, in whatever they come") {
   CHECK(den.ann->hear() == "[Ben] [31mred");
   den.ann->say("/kick Ben \x1b]0;bye\x07");
   CHECK(den.ben->hear() == "! kicked by Ann: ]0;bye");
+  CHECK(den.ben->hear() == "* you are in lobby, with 1 other");
   CHECK(den.ann->hear() == "* Ben left (kicked by Ann: ]0;bye)");
   den.ann->say("/\x1b[2J");
   CHECK(den.ann->hear() == "! there is no command /[2J; /help tells which there are");
@@ -310,17 +311,24 @@ TEST_CASE("tcp_chat: /op and /deop") {
 TEST_CASE("tcp_chat: /kick, /ban and /unban") {
   Den den;
   den.ann->say("/kick Ben too loud");
-  CHECK(den.ben->socket.receive_to_end() == "! kicked by Ann: too loud\n");
+  CHECK(den.ben->hear() == "! kicked by Ann: too loud");
+  CHECK(den.ben->hear() == "* you are in lobby, with 1 other");
   CHECK(den.ann->hear() == "* Ben left (kicked by Ann: too loud)");
-  Guest ben = den.server.join("Ben");  // who is kicked may come back
   CHECK(den.eve->hear() == "* Ben joined");
-  ben.say("/join den");
-  CHECK(ben.hear() == "* you are in den, with 1 other");
+  den.ben->say("in the lobby");
+  CHECK(den.eve->hear() == "<Ben> in the lobby");
+  CHECK(den.ann->hear_so_far().empty());
+  den.ben->say("/join den");  // who is kicked may come back
+  CHECK(den.ben->hear() == "* you are in den, with 1 other");
   CHECK(den.ann->hear() == "* Ben joined");
   den.ann->say("/ban b\xc3\xa9n");
-  CHECK(ben.socket.receive_to_end() == "! banned by Ann\n");
+  CHECK(den.ben->hear() == "! banned by Ann");
+  CHECK(den.ben->hear() == "* you are in lobby, with 1 other");
   CHECK(den.ann->hear() == "* Ben left (banned by Ann)");
-  Guest again = den.server.join("BEN");
+  Guest& again = *den.ben;
+  CHECK(again.hear_so_far() == "<Ben> in the lobby\n");  // of its history
+  again.say("/nick BEN");
+  CHECK(again.hear() == "* Ben is now BEN");
   again.say("/join den");
   CHECK(again.hear() == "! you are banned there");
   again.say("/nick Bob");
@@ -338,6 +346,23 @@ TEST_CASE("tcp_chat: /kick, /ban and /unban") {
   CHECK(again.hear() == "* Ann lets ben in again");
   again.say("/nick Ben");
   CHECK(again.hear() == "* Bob is now Ben");
+}
+
+TEST_CASE("tcp_chat: who is kicked while their lines wait for the rate says no more in that room") {
+  ChatServer server({"--rate", "1"});
+  Guest ann = server.join("Ann");
+  ann.say("/join den");
+  CHECK(ann.hear() == "* you are in den, with 0 others");
+  Guest ben = server.join("Ben");
+  ben.say("/join den\none\ntwo\nthree\n/ping");
+  CHECK(ann.hear_until("<Ben> one") == "* Ben joined\n");
+  ann.say("/kick Ben");
+  CHECK(ann.hear_until("* Ben left (kicked by Ann)") == "<Ben> two\n");  // had begun to wait
+  CHECK(ben.hear_until("* you are in lobby, with 0 others") == "* you are in den, with 1 other\n! kicked by Ann\n");
+  CHECK(ben.hear() == "* pong");
+  ann.say("/kick Ann");  // oneself
+  CHECK(ann.hear() == "! kicked by Ann");
+  CHECK(ann.hear() == "* you are in lobby, with 1 other");
 }
 
 TEST_CASE("tcp_chat: /mute and /unmute") {
@@ -380,12 +405,23 @@ TEST_CASE("tcp_chat: a password makes operators of the server") {
   }
   CHECK(eve.hear() == "! too many wrong passwords");
   CHECK(eve.socket.ends());
-  ann.say("/ban Ben");
+  ann.say("/ban Ben");  // from the lobby is from the server
   CHECK(ben.socket.receive_to_end() == "* Eve joined\n* Eve left (too many wrong passwords)\n! banned by Ann\n");
   Guest banned = server.connect();
   banned.say("ben");
   CHECK(banned.hear() == greeting);
   CHECK(banned.hear() == "! this name is banned");
+  banned.say("Bob");
+  CHECK(banned.hear_until("* topic: welcome here") == "* you are in lobby, with 1 other\n");
+  banned.say("/join den");
+  CHECK(banned.hear() == "* you are in den, with 0 others");
+  banned.say("/nick Ben");
+  CHECK(banned.hear() == "! this name is banned here");
+  ann.say("/ban Bob too loud");  // wherever he is
+  CHECK(banned.socket.receive_to_end() == "! banned by Ann: too loud\n");
+  Guest kicked = server.join("Kim");
+  ann.say("/kick Kim");
+  CHECK(kicked.socket.receive_to_end().ends_with("\n! kicked by Ann\n"));
   CHECK(server.has_output("wrong-password name=Eve"));
   CHECK_FALSE(server.has_output("sesam"));
 }

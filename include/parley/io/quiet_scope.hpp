@@ -67,7 +67,8 @@ class QuietSession : private detail::Operation, private detail::QuietPlace {
 ///   Task<std::unique_ptr<Session>> attend(std::unique_ptr<Session>, Result<Record>);
 ///       Called with each record, or why there is none, as next() of the session's reader would return it; the record
 ///       may be looked at until the task ends. Returns the session for it to wait for the next one, or nothing when it
-///       has ended. An error is the last that is attended to, except Error::timed_out.
+///       has ended. An error is the last that is attended to, except Error::timed_out, and Error::cancelled where not
+///       the scope was cancelled but the stream's receive: so a session is woken that waits.
 ///   bool attend_at_once(Session&, Record) noexcept;
 ///       Optional: called before, without a coroutine. True: that was all there was to do.
 /// A task that fails ends its session, and counts among failures(). Where memory for a coroutine has run out, the
@@ -183,12 +184,14 @@ class QuietScope final : private detail::Completion {
 
   Task<> attend(std::unique_ptr<Session> session, Next record) {
     for (std::optional<Next> next = record; next;) {
-      const bool is_last = !*next && next->error() != Error::timed_out;
+      const bool is_last = !*next && next->error() != Error::timed_out && !was_woken(*next);
       session = co_await host_.attend(std::move(session), *next);
       if (session == nullptr || is_last) co_return;
       next = wait(session);
     }
   }
+
+  bool was_woken(const Next& next) const noexcept { return next.error() == Error::cancelled && !cancelled_; }
 
   Host host_;
   const Duration idle_timeout_;
