@@ -164,17 +164,22 @@ class Commands {
   void ping(std::string_view text) { tell(text.empty() ? "pong" : "pong " + std::string(text)); }
 
   void oper(std::string_view password) {
-    constexpr std::uint8_t most_attempts = 3;
-    if (person_.wrong_passwords >= most_attempts) return refuse("too many wrong passwords");
+    constexpr std::uint8_t most_attempts = PasswordAttempts::most_wrong;
+    PasswordAttempts& attempts = server_.password_attempts();
+    const std::string address = person_.peer.peer();
+    const auto now = parley::Clock::now();
+    const auto may_try = [&] { return person_.wrong_passwords < most_attempts && attempts.may_try(address, now); };
+    if (!may_try()) return refuse("too many wrong passwords; try again later");
     if (server_.password().matches(password)) {
       person_.is_operator = true;
       server_.log().event("operator", {{"name", own_name()}});
       return tell("you are an operator of this server");
     }
     ++person_.wrong_passwords;
-    server_.log().event("wrong-password", {{"name", own_name()}});
+    attempts.note_wrong(address, now);
+    server_.log().event("wrong-password", {{"name", own_name()}, {"address", address}});
     refuse("wrong password");
-    if (person_.wrong_passwords == most_attempts) server_.send_away(person_, "too many wrong passwords");
+    if (!may_try()) server_.send_away(person_, "too many wrong passwords");
   }
 
   void op(std::string_view name) {

@@ -23,6 +23,7 @@
 #include "../common/password.hpp"
 #include "directory.hpp"
 #include "numbered_lines.hpp"
+#include "password_attempts.hpp"
 #include "room.hpp"
 #include "server_options.hpp"
 #include "token.hpp"
@@ -50,6 +51,7 @@ class Server {
   const std::map<std::string, std::unique_ptr<Room>>& rooms() const { return rooms_; }
   std::size_t max_clients() const { return max_clients_; }
   const common::Password& password() const { return password_; }
+  PasswordAttempts& password_attempts() { return password_attempts_; }
   parley::Scope& tasks() { return tasks_; }
   parley::RateLimit rate_limit() const { return parley::RateLimit(options_.rate, options_.rate); }
   parley::Duration idle_timeout() const {
@@ -182,6 +184,7 @@ class Server {
     now.member = std::move(old.member);
     now.room = std::exchange(old.room, nullptr);
     now.is_operator = old.is_operator;
+    now.wrong_passwords = old.wrong_passwords;
     now.more().token = old.extra->token;
     now.extra->entered = old.extra->entered;
     now.extra->expelled = std::move(old.extra->expelled);
@@ -360,6 +363,7 @@ class Server {
 
   const ServerOptions options_;
   const common::Password password_;
+  PasswordAttempts password_attempts_;
   const std::size_t max_clients_;
   common::EventLog log_;
   bool is_stopping_ = false;

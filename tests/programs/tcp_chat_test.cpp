@@ -399,14 +399,20 @@ TEST_CASE("tcp_chat: a password makes operators of the server") {
   Guest eve = server.connect();
   eve.say("Eve");
   CHECK(eve.hear_until("* topic: welcome here") == greeting + "\n* you are in lobby, with 2 others\n");
-  for (const std::string wrong : {"not this", "", "open sesamf"}) {
+  for (const std::string wrong : {"", "open sesamf"}) {  // with Ann's from her address, three
     eve.say("/oper " + wrong);
     CHECK(eve.hear() == "! wrong password");
   }
   CHECK(eve.hear() == "! too many wrong passwords");
   CHECK(eve.socket.ends());
+  Guest again = server.join("Kim");  // from the same address
+  again.say("/oper open sesame");
+  CHECK(again.hear_until("! too many wrong passwords; try again later") == "* topic: welcome here\n");
+  again.say("/quit");
+  CHECK(again.socket.receive_to_end().empty());
   ann.say("/ban Ben");  // from the lobby is from the server
-  CHECK(ben.socket.receive_to_end() == "* Eve joined\n* Eve left (too many wrong passwords)\n! banned by Ann\n");
+  CHECK(ben.socket.receive_to_end() ==
+        "* Eve joined\n* Eve left (too many wrong passwords)\n* Kim joined\n* Kim left\n! banned by Ann\n");
   Guest banned = server.connect();
   banned.say("ben");
   CHECK(banned.hear() == greeting);
