@@ -10,6 +10,7 @@
 #include <string>
 
 #include "server.hpp"
+#include "server_line.hpp"
 
 namespace tcp_chat {
 
@@ -45,7 +46,8 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   server.people().remove(person);
   server.forget_place(person);
   Room* room = server.open_room(to);
-  if (room == nullptr) room = &server.lobby();
+  const bool has_place = room != nullptr;
+  if (!has_place) room = &server.lobby();
   const bool told = co_await introduce(person, *room, name, room->chat.newest().sequence);
   if (!told || !server.enter(person, *room, name)) {
     server.close_if_empty(*room);
@@ -54,6 +56,7 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   person.is_moving = false;
   server.people().add(person);
   server.tell_joined(person);
+  if (!has_place) static_cast<void>(person.member.tell(too_many_rooms, parley::MessageKind::error));
   server.tell_settled(person);
   co_return true;
 }

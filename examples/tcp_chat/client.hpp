@@ -167,6 +167,7 @@ class Client {
     if (const auto record = parse_record_line(line)) {
       sequence_ = std::max(sequence_, record->sequence);
       follow_rename(*record);
+      if (!go_to_.empty() && record->kind == "error") co_return co_await refused_room(record->text);
       co_return view_.show(*record, room_);
     }
     if (const auto session = parse_session_line(line)) {
@@ -186,8 +187,8 @@ class Client {
 
   parley::Task<> begin(const SessionLine& session) {
     if (!token_.empty() && !introduced_ && session.token == token_) view_.notice("connected again");
-    const bool first = token_.empty();
-    introduced_ = true;
+    const bool is_another = introduced_ && session.room != room_;  // room, as it has asked for
+    const bool may_ask = !std::exchange(introduced_, true);
     asking_ = false;
     attempts_ = 0;
     pause_ = shortest_pause;
@@ -197,9 +198,27 @@ class Client {
     room_ = parley::make_printable(session.room);
     name_ = parley::make_printable(session.name);
     show_prompt();
-    const std::string room = std::exchange(go_to_, {});
-    if (first && !room.empty() && room != room_) co_await send("/join " + room);
-    note_change();  // now: what was typed meanwhile is for that room
+    if (is_another || go_to_ == room_) go_to_.clear();
+    const std::string room = go_to_;
+    if (may_ask && !room.empty()) co_await send("/join " + room);
+    note_change();
+  }
+
+  // False when it cannot be shown. What waits to be sent was meant for that room: where nobody can decide what to do
+  // with it now, it is not sent.
+  parley::Task<bool> refused_room(std::string_view why) {
+    const std::string text = "cannot go to the room " + std::exchange(go_to_, {}) + ": " + std::string(why);
+    const bool is_there = why == already_there;
+    refused_ = !is_there && !screen_.edits() && !options_.room.empty();
+    over_ = over_ || refused_;
+    note_change();
+    if (is_there) co_return true;
+    if (!refused_) co_return view_.error(text + "; you are in " + room_);
+    const bool shown = !options_.json || view_.error(text);
+    common::print_error(parley::make_printable(text));
+    status_ = 1;
+    co_await send("/quit");
+    co_return shown;
   }
 
   void show_prompt() { screen_.set_prompt(name_ + '@' + room_ + "> "); }
@@ -219,7 +238,7 @@ class Client {
     if (!token_.empty()) {
       token_.clear();
       epoch_ = sequence_ = 0;
-      go_to_ = room_;
+      if (go_to_.empty()) go_to_ = room_;
       view_.notice("the server knows nothing of before; what was said meanwhile is not here");
       co_await send(introduction());
       co_return true;
@@ -251,8 +270,8 @@ class Client {
         co_await send(introduction());
         continue;
       }
-      // What is typed while there is no connection waits for one.
-      while (!introduced_ && !over_) {
+      // What is typed while there is no connection waits for one, and for the room that it is meant for.
+      while (!is_settled() && !over_) {
         if (!co_await changes_.receive()) co_return;
       }
       if (over_) co_return;
@@ -283,7 +302,7 @@ class Client {
 
   // Everything typed is still sent, and what is said meanwhile still shown.
   parley::Task<> end_of_input() {
-    while (!introduced_ && !over_) {  // not connected yet, or just not
+    while (!is_settled() && !over_) {  // not connected yet, or just not
       const auto changed = co_await changes_.receive().within(std::chrono::seconds(10));
       if (!changed) break;
     }
@@ -302,6 +321,7 @@ class Client {
     if (server_ != nullptr) static_cast<void>(server_->shutdown(parley::ShutdownWay::both));
   }
 
+  bool is_settled() const { return introduced_ && go_to_.empty(); }
   void note_change() { static_cast<void>(changes_.try_send(0)); }  // where it is full, it is known already
 
   parley::Task<> send(std::string line) {
@@ -318,7 +338,7 @@ class Client {
   const std::string program_;
   std::string name_;
   std::string room_;
-  std::string go_to_;  // this room, as soon as there is a session
+  std::string go_to_;  // this room; until the server says that one is there, or why not
   std::string token_;  // empty: there is no session yet
   std::uint64_t epoch_ = 0;
   std::uint64_t sequence_ = 0;
@@ -327,7 +347,7 @@ class Client {
   bool introduced_ = false;            // the server has said which session this is
   bool over_ = false;                  // no new connection after this one
   bool refused_ = false;               // by the server, and nobody can be asked for another name
-  parley::Channel<int> changes_{1};    // of server_ and introduced_
+  parley::Channel<int> changes_{1};    // of server_, introduced_ and go_to_
   parley::Channel<int> sent_{1};       // one less of sends_
   int sends_ = 0;                      // under way
   parley::TimePoint lines_through_{};  // when the server should have taken all

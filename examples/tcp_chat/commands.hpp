@@ -253,9 +253,9 @@ class Commands {
     const auto found = server_.rooms().find(name_key(wanted));
     if (found == server_.rooms().end()) {
       if (server_.rooms().size() < Server::max_rooms) return std::string(wanted);
-      refuse("there are too many rooms");
+      refuse(too_many_rooms);
     } else if (found->second.get() == person_.room) {
-      refuse(line.command == "leave" ? "this is the lobby; /quit goes away" : "you are in this room");
+      refuse(line.command == "leave" ? "this is the lobby; /quit goes away" : already_there);
     } else if (found->second->banned.contains(name_key(own_name())) && !person_.is_operator) {
       refuse("you are banned there");
     } else {

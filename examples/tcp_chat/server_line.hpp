@@ -18,6 +18,12 @@ inline constexpr std::string_view welcome_line = "* welcome! Your first line is 
 /// Said, after "! ", to who finds no place; no name would help.
 inline constexpr std::string_view server_is_full = "the server is full";
 
+/// Said, after "! ", to who wants to open one more.
+inline constexpr std::string_view too_many_rooms = "there are too many rooms";
+
+/// Said, after "! ", to who wants to go to the room where they are.
+inline constexpr std::string_view already_there = "you are in this room";
+
 /// The last line to who was sent away: they are not to come back by themselves.
 inline constexpr std::string_view end_line = "end";
 

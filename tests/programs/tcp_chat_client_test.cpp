@@ -268,6 +268,10 @@ TEST_CASE("tcp_chat client goes on where it was") {
   CHECK(server.receive_until("\n") == "/numbered 1 Ann\n");
   server.send("session 4567 99 0 lobby Ann\n1 1700000000000 notice - you are in lobby, with 0 others\n");
   CHECK(server.receive_until("\n") == "/join den\n");
+  ann.write("for those in den\n");
+  CHECK(server.receive_until("den", milliseconds(20)).empty());  // not before it is there
+  server.send("session 4567 111 0 den Ann\n");
+  CHECK(server.receive_until("\n") == "for those in den\n");
   ann.close_input();
   CHECK(server.receive_until("\n") == "/quit\n");
   server.close();
@@ -297,6 +301,36 @@ TEST_CASE("tcp_chat client joins again when the server was killed and started ag
     person->close_input();
     CHECK(ending(*person) == well);
   }
+}
+
+TEST_CASE("tcp_chat client --room in a pipe: says nothing elsewhere where it may not go there") {
+  ChatServer server;
+  Guest ben = server.join("Ben");
+  ben.say("/join den");
+  CHECK(ben.hear() == "* you are in den, with 0 others");
+  ben.say("/ban Ann");
+  CHECK(ben.hear() == "* Ben banned Ann");
+  Guest eve = server.join("Eve");
+  for (const auto& [room, why] :
+       {std::pair{"Den", "you are banned there"}, std::pair{"two words", "a name has no spaces"}}) {
+    const std::vector<std::string> words = client(server.port, {"--name", "Ann", "--room", room});
+    Process ann(words);
+    ann.write("not for the lobby\n");
+    CHECK(ending(ann) == failed);
+    CHECK(ann.errors() == "cannot go to the room " + std::string(room) + ": " + why + "\n");
+    CHECK(ann.output().find("! ") == std::string::npos);
+    CHECK(eve.hear() == "* Ann joined");
+    CHECK(eve.hear() == "* Ann left");  // and does not come back
+  }
+  Process json(client(server.port, {"--name", "Ann", "--room", "den", "--json"}));
+  CHECK(ending(json) == failed);
+  CHECK(json.output().find("{\"kind\":\"error\",\"text\":\"cannot go to the room den: you are banned there\"}\n") !=
+        std::string::npos);
+  Process there(client(server.port, {"--name", "Kim", "--room", "#LOBBY"}));  // is no refusal
+  there.write("for the lobby\n");
+  CHECK(eve.hear_until("<Kim> for the lobby") == "* Ann joined\n* Ann left\n* Kim joined\n");
+  there.close_input();
+  CHECK(ending(there) == well);
 }
 
 TEST_CASE("tcp_chat client that was sent to the lobby stays there, and one that was sent away does not come back") {
@@ -383,6 +417,17 @@ TEST_CASE("tcp_chat client asks for a name, and for another one when it is refus
   ann.type("Ann\r");
   REQUIRE(ann.wait_for("Ann@lobby> "));
   CHECK(ben.hear() == "* Ann joined");
+  ann.type("hi\r");
+  CHECK(ben.hear() == "<Ann> hi");
+  ann.type("\x04");
+  CHECK(ann.ending() == well);
+}
+
+TEST_CASE("tcp_chat client --room at a terminal: stays in the lobby where it may not go there") {
+  ChatServer server;
+  AtTerminal ann(server.port, {"--name", "Ann", "--room", "two words"});
+  REQUIRE(ann.wait_for("! cannot go to the room two words: a name has no spaces; you are in lobby"));
+  Guest ben = server.join("Ben");
   ann.type("hi\r");
   CHECK(ben.hear() == "<Ann> hi");
   ann.type("\x04");
