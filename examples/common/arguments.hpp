@@ -132,6 +132,22 @@ class Arguments {
     return std::nullopt;
   }
 
+  /// Whether the option was given.
+  bool has(std::string_view option) const { return std::find(given_.begin(), given_.end(), option) != given_.end(); }
+  /// Of all options but these, one that was given; empty: none was.
+  std::string given_but(const std::vector<std::string_view>& options) const {
+    for (const std::string& name : given_) {
+      if (std::find(options.begin(), options.end(), name) == options.end()) return name;
+    }
+    return {};
+  }
+
+  /// Says in one line what is wrong, and returns the status to exit with: 2.
+  int wrong_usage(const std::string& problem) const {
+    print_error(program_ + ": " + problem + " (" + program_ + " --help tells more)");
+    return 2;
+  }
+
   std::string help(bool all = false) const {
     std::string usage = "usage: " + program_ + (commands_.empty() ? "" : " " + command_words("|")) + " [OPTION]...";
     for (const Positional& one : positionals_) usage += one.optional ? " [" + one.name + "]" : " " + one.name;
@@ -179,6 +195,7 @@ class Arguments {
     const std::string_view name = words[i].substr(0, equals);
     for (const Option& option : options_) {
       if (option.name != name) continue;
+      given_.push_back(option.name);
       if (option.value_name.empty()) {
         if (equals != std::string_view::npos) return option.name + " takes no value";
         option.read({});
@@ -203,11 +220,6 @@ class Arguments {
     for (const Command& command : commands_)
       if (command.word == word) command_ = word;
     return command_.empty() ? "say " + command_words(" or ") + ", not " + quoted(word) : std::string();
-  }
-
-  int wrong_usage(const std::string& problem) const {
-    print_error(program_ + ": " + problem + " (" + program_ + " --help tells more)");
-    return 2;
   }
 
   std::string command_words(std::string_view between) const {
@@ -243,6 +255,7 @@ class Arguments {
   std::string program_, summary_, command_;
   std::vector<Command> commands_;
   std::vector<Option> options_;
+  std::vector<std::string> given_;
   std::vector<Positional> positionals_;
   std::size_t taken_ = 0;                     // of them
   std::vector<std::string>* rest_ = nullptr;  // of whom the last positional is

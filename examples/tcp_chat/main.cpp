@@ -5,10 +5,10 @@
 //   tcp_chat client --name YOU 127.0.0.1 8000
 //   nc 127.0.0.1 8000
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../common/arguments.hpp"
 #include "../common/password.hpp"
@@ -18,6 +18,25 @@
 #include "serve.hpp"
 
 namespace {
+
+// The options that have an effect with --compat: with any of its words, and with some beyond that.
+std::vector<std::string_view> compat_server_options(std::string_view compat) {
+  std::vector<std::string_view> all{"--compat", "--host", "--port", "--max-clients", "--quiet"};
+  if (compat == "welcome" || compat == "hii") all.insert(all.end(), {"--rate", "--max-lag"});
+  if (compat == "hii") all.push_back("--name-timeout");
+  return all;
+}
+std::vector<std::string_view> compat_client_options(std::string_view compat) {
+  std::vector<std::string_view> all{"--compat", "--no-color"};
+  if (compat == "hii") all.push_back("--name");
+  return all;
+}
+
+// An option that was given for nothing; empty: none was.
+std::string without_effect(const common::Arguments& arguments, const std::string& compat,
+                           std::vector<std::string_view> (*options)(std::string_view)) {
+  return compat.empty() ? std::string() : arguments.given_but(options(compat));
+}
 
 int run_server(const char* program, int argc, const char* const* argv) {
   tcp_chat::ServerOptions options;
@@ -44,21 +63,12 @@ int run_server(const char* program, int argc, const char* const* argv) {
   arguments.option("--stats-every", "SECONDS", options.stats_every_s, "prints counters; 0: on SIGUSR1 only");
   arguments.flag("--quiet", options.quiet, "prints no events");
   if (const auto status = arguments.parse(argc, argv)) return *status;
-  const bool has_port =
-      std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word).starts_with("--port"); });
-  if (!options.compat.empty() && !has_port) options.port = tcp_chat::compat_port(options.compat);
-  if (!options.compat.empty() && !options.unix_path.empty()) {
-    common::print_error(
-        "tcp_chat server: --compat listens on a port, not with --unix (tcp_chat server --help tells more)");
-    return 2;
+  if (const std::string useless = without_effect(arguments, options.compat, compat_server_options); !useless.empty()) {
+    return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
+  if (!options.compat.empty() && !arguments.has("--port")) options.port = tcp_chat::compat_port(options.compat);
   if (options.threads < 1 || options.threads > tcp_chat::ServerOptions::max_threads) {
-    common::print_error("tcp_chat server: --threads takes 1 to 64 (tcp_chat server --help tells more)");
-    return 2;
-  }
-  if (!options.compat.empty() && options.threads != 1) {
-    common::print_error("tcp_chat server: --compat has one loop, not --threads (tcp_chat server --help tells more)");
-    return 2;
+    return arguments.wrong_usage("--threads takes 1 to 64");
   }
   std::string password;
   if (!options.password_file.empty()) {
@@ -85,10 +95,10 @@ int run_client(int argc, const char* const* argv) {
   arguments.flag("--json", options.json, "prints an object for each message");
   arguments.flag("--no-color", options.no_color, "prints no colours");
   if (const auto status = arguments.parse(argc, argv)) return *status;
-  if (options.compat == "hii" && options.name.empty()) {
-    common::print_error("tcp_chat client: say --name NAME (tcp_chat client --help tells more)");
-    return 2;
+  if (const std::string useless = without_effect(arguments, options.compat, compat_client_options); !useless.empty()) {
+    return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
+  if (options.compat == "hii" && options.name.empty()) return arguments.wrong_usage("say --name NAME");
   return parley::run(options.compat.empty() ? tcp_chat::take_part(options) : tcp_chat::take_part_compat(options));
 }
 

@@ -415,6 +415,42 @@ TEST_CASE("tcp_chat tells wrong usage in one line, with status 2") {
   }
 }
 
+TEST_CASE("tcp_chat --compat refuses options that would have no effect, and takes those that have") {
+  const auto run = [](std::vector<std::string> words) { return run_to_end(command("tcp_chat", words)); };
+  for (const std::string option :
+       {"--history", "--threads", "--max-line", "--name-timeout", "--idle-timeout", "--resume-timeout", "--stats-every",
+        "--unix", "--motd", "--operator-password-file"}) {
+    const Outcome outcome = run({"server", "--compat", "welcome", option, "1"});
+    CHECK(outcome.exit == used_wrongly);
+    CHECK(outcome.errors ==
+          "tcp_chat server: --compat welcome has no use for " + option + " (tcp_chat server --help tells more)\n");
+  }
+  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{{"hello", "--rate", "1"},
+                                                                                       {"echo-chat", "--max-lag=70000"},
+                                                                                       {"hii", "--slow", "skip"},
+                                                                                       {"hii", "--log", "json"},
+                                                                                       {"hii", "--log-messages"}}) {
+    std::vector<std::string> words{"server", "--compat"};
+    words.insert(words.end(), options.begin(), options.end());
+    CHECK(run(words).exit == used_wrongly);
+  }
+  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
+           {"hii", "--name", "Ann", "--room", "den"}, {"welcome", "--name", "Ann"}, {"echo-chat", "--json"}}) {
+    std::vector<std::string> words{"client", "--compat"};
+    words.insert(words.end(), options.begin(), options.end());
+    const Outcome outcome = run(words);
+    CHECK(outcome.exit == used_wrongly);
+    CHECK(lines_of(outcome.errors).size() == 1);
+  }
+  // What has an effect gets as far as listening.
+  const RawSocket other = RawSocket::listen();
+  const Outcome outcome =
+      run({"server", "--compat", "hii", "--host", "127.0.0.1", "--port", std::to_string(other.port()), "--max-clients",
+           "5", "--rate", "5", "--max-lag", "100000", "--name-timeout", "5", "--quiet"});
+  CHECK(outcome.exit == failed);
+  CHECK(outcome.errors.starts_with("cannot listen on "));
+}
+
 TEST_CASE("tcp_chat says that a port is in use") {
   const RawSocket other = RawSocket::listen();
   const std::string port = std::to_string(other.port());
