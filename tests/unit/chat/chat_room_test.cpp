@@ -1001,6 +1001,68 @@ TEST_CASE("a peer that is gone breaks its member, and nobody else") {
 
 // ---- Memory that runs out --------------------------------------------------------------------------------------------
 
+TEST_CASE("where there is no memory to send, a room pauses before it tries again, longer and longer") {
+  if (!support::allocations_are_counted()) return;
+  const std::string case_name = GENERATE("longest", "shortened", "gone", "destroyed");
+  INFO(case_name);
+  Stage stage;
+  stage.start_sleeping();  // so that there is a place for a timer
+  ChatRoom room;
+  Person ann, bob;
+  ann.join(stage, room, "ann");
+  std::optional<support::OutOfMemory> none;
+  const auto publish_without_memory = [&] {
+    stage.now([&] {
+      room.publish("hi").value();
+      none.emplace();
+    });
+  };
+  std::string tries;  // one character for each stretch of time: whether the room tried
+  tries.reserve(100);
+  const auto pass = [&](Duration duration) {
+    const std::size_t before = support::allocations();
+    stage.advance(duration);
+    tries += support::allocations() == before ? '-' : '+';
+  };
+  const auto memory_is_back = [&] { none.reset(); };
+  publish_without_memory();
+  for (const Duration duration : {9ms, 1ms, 19ms, 1ms}) pass(duration);
+  if (case_name == "longest") {
+    for (int i = 0; i < 10; ++i) pass(1s);
+    pass(999ms);
+    pass(1ms);
+    memory_is_back();
+    CHECK(tries == "-+-+++++++++++-+");
+    CHECK(ann.got().empty());
+    stage.now([&] { room.publish("there").value(); });
+    CHECK(ann.got().empty());  // not before the pause is over
+    stage.advance(1s);
+    CHECK(ann.got() == "* hi\n* there\n");
+  }
+  if (case_name == "shortened") {
+    memory_is_back();
+    stage.advance(1s);
+    bob.block();
+    bob.join(stage, room, "bob");
+    stage.now([&] { room.publish("holds what is spare").value(); });
+    CHECK(ann.got() == "* hi\n* holds what is spare\n");
+    publish_without_memory();
+    pass(9ms);
+    pass(1ms);
+    memory_is_back();
+    CHECK(tries == "-+-+-+");
+    stage.advance(20ms);
+    CHECK(ann.got() == "* hi\n");
+  }
+  if (case_name == "gone") {
+    ann.member = Member();
+    pass(2s);
+    memory_is_back();
+    CHECK(tries == "-+-+-");
+  }
+  none.reset();  // and where the room goes, nothing is left behind
+}
+
 TEST_CASE("where there is no memory, nothing has changed") {
   if (!support::allocations_are_counted()) return;
   Stage stage;

@@ -6,6 +6,7 @@
 
 #include <parley/chat/chat_room.hpp>
 #include <parley/core/event_loop.hpp>
+#include <parley/core/sleep.hpp>
 #include <parley/io/memory_stream.hpp>
 
 #include <chrono>
@@ -73,6 +74,9 @@ class Stage {
   Outcome& close(ChatRoom& room, Duration within = Duration::max()) {
     return start([&, within](Outcome& outcome) { return closing(room, within, outcome); });
   }
+  void start_sleeping() {
+    start([](Outcome& outcome) { return sleeping(outcome); });
+  }
   void stop_tasks() {
     tasks_->cancel();
     turns();
@@ -107,6 +111,10 @@ class Stage {
   static Task<> leaving(Member& member, Duration within, Outcome& outcome) {
     const auto left = co_await member.leave().within(within);
     outcome = {true, left.error(), 0};
+  }
+  static Task<> sleeping(Outcome& outcome) {
+    static_cast<void>(co_await sleep(24h));
+    outcome.done = true;
   }
   static Task<> closing(ChatRoom& room, Duration within, Outcome& outcome) {
     const auto closed = co_await room.close().within(within);

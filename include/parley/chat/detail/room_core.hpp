@@ -7,13 +7,15 @@
 // A member is in one of three lists: caught up, behind, or blocked (its stream takes no more just now). Appending moves
 // all that are caught up behind, at once. The flush serves those behind in the order in which they were served last,
 // for as long as max_flush allows; the others come first in the next turn. A blocked member has an operation of its own
-// that waits for its stream; it moves nobody else's.
+// that waits for its stream; it moves nobody else's. Where there is no memory for such an operation, the member is
+// starved: it is behind again after a pause.
 
 #include <parley/chat/detail/batch.hpp>
 #include <parley/chat/detail/delivery.hpp>
 #include <parley/chat/detail/elsewhere.hpp>
 #include <parley/chat/detail/member_state.hpp>
 #include <parley/chat/detail/member_table.hpp>
+#include <parley/chat/detail/retry_pause.hpp>
 #include <parley/chat/detail/room_inbox.hpp>
 #include <parley/chat/detail/room_state.hpp>
 #include <parley/chat/detail/sends_together.hpp>
@@ -73,6 +75,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   void belong_nowhere_if_empty() noexcept {
     if (table_.size() != 0 || elsewhere_ != nullptr) return;
     unlink();
+    retry_.stop();
     reader_.reset();
     loop_ = nullptr;
     unflushed_ = 0;
@@ -178,7 +181,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     place(member);
   }
   bool all_caught_up() noexcept {
-    return behind_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more()) &&
+    return behind_.empty() && starved_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more()) &&
            (elsewhere_ == nullptr || elsewhere_->caught_up());
   }
   /// Nobody else may send on its stream.
@@ -254,14 +257,19 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     if (elsewhere_ != nullptr) elsewhere_->hand_over();
     flush();
     apply_policy();
-    const bool sent = behind_.empty();
+    const bool sent = behind_.empty() && starved_.empty();
     if (sent) {
       unflushed_ = 0;
       if (reader_ != nullptr && reader_->has_more()) reader_->drain();
       wake_speakers();
       wake_closer();
-    } else {
+    } else if (!behind_.empty()) {
       flush_soon();
+    }
+    if (starved_.empty()) {
+      retry_.shorten();
+    } else {
+      retry_.begin(*loop_);
     }
     if (elsewhere_ != nullptr) elsewhere_->flushed(sent);
   }
@@ -270,6 +278,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   void flush() noexcept {
     List<MemberState> now;
     now.take(behind_);
+    if (!retry_.is_running()) now.take(starved_);
     const TimePoint start = Clock::now();
     const TimePoint until = start + std::min(options_.max_flush, TimePoint::max() - start);
     const bool together = together_.begin(loop_->driver());
@@ -288,7 +297,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   void serve(MemberState& member) noexcept {
     if (member.cursor < log_.first() && !catch_up(member)) return end_slow(member);
     Delivery* delivery = deliveries_.take(*this, member);
-    if (delivery == nullptr) return behind_.push_back(member);  // no memory: another time
+    if (delivery == nullptr) return starved_.push_back(member);
     if (delivery->start_unbudgeted(loop_->driver())) {
       member.delivery = delivery;
       delivery->set_continuation(Continuation(static_cast<Completion&>(*this)));
@@ -385,6 +394,8 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   List<MemberState> caught_up_;
   List<MemberState> behind_;
   List<MemberState> blocked_;
+  List<MemberState> starved_;
+  RetryPause retry_{static_cast<TurnEndHook&>(*this)};
   DeliveryPool deliveries_;
   SendsTogether together_;
   RoomInbox inbox_;
