@@ -140,6 +140,7 @@ class LeaveSteps {
     RoomCore& room = *member_->room;
     if (&operation.driver() != &room.loop()->driver()) return end(operation, Error::wrong_loop);
     if (!waits_ && member_->goal != UINT64_MAX) return end(operation, Error::busy);
+    if (!waits_) room.read_inbox();  // published before
     if (!member_->stream || room.is_caught_up(*member_)) return end(operation, Error{});
     member_->leaver = &operation;
     if (!std::exchange(waits_, true)) room.set_goal(*member_, room.log().next());

@@ -186,6 +186,7 @@ class RoomHome final : private detail::Elsewhere, private Operation {
       case HomeRequest::Kind::rename: done = detail::rename(&member, request.text); break;
       default:
         if (!detail::is_present(&member)) done = Error::closed;
+        core_.read_inbox();  // what was published before is handed over, too
         if (done && !hand_over(link)) done = std::make_error_code(std::errc::not_enough_memory);
     }
     RoomLink::answer(request, done.error());

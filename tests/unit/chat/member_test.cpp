@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace chat_test;
@@ -431,6 +432,19 @@ TEST_CASE("leave completes when the stream has taken what was said before") {
     stage.turns();
     CHECK(outcome.done);
     CHECK(bob.got() == "<ann> bye\n* you may go\n");
+  }
+  SECTION("published by another thread, and left before the loop has looked") {
+    Scope tasks;
+    Outcome outcome;
+    const auto go = [&]() -> Task<> {
+      std::thread([&] { room.publish("last call").value(); }).join();
+      outcome.error = (co_await bob.member.leave()).error();
+      outcome.done = true;
+    };
+    stage.now([&] { tasks.spawn(go()); });
+    stage.turns();
+    CHECK((outcome.done && !outcome.error));
+    CHECK(bob.got() == "* last call\n");
   }
   stage.turns();
   CHECK(room.size() == 1);

@@ -81,6 +81,10 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     unflushed_ = 0;
   }
 
+  /// What other threads have published by now is in the log, as far as there is room for it.
+  void read_inbox() noexcept {
+    if (reader_ != nullptr) reader_->drain();
+  }
   /// From any thread. May throw std::bad_alloc.
   Result<> publish(std::string_view text, MessageKind kind) {
     if (!inbox_.is_read_here()) return inbox_.push(text, kind);
