@@ -3,6 +3,8 @@
 
 // The built programs, and how they are started in tests.
 
+#include <poll.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -66,6 +68,17 @@ inline std::uint16_t port_of(Process& server) {
   const auto line = server.wait_for_line("listening on ");
   if (!line) return 0;
   return static_cast<std::uint16_t>(std::stoul(line->substr(line->rfind(':') + 1)));
+}
+
+/// Waits on what nothing tells of, such as another process's descriptors: looks again and again until the deadline.
+template <class Condition>
+bool comes_true(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(10)) {
+  const auto until = std::chrono::steady_clock::now() + within;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    ::poll(nullptr, 0, 2);
+  }
+  return true;
 }
 
 /// All that a program does until it has ended by itself.

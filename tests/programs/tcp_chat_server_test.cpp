@@ -550,7 +550,8 @@ TEST_CASE("tcp_chat: a storm of connections leaves nothing behind") {
   for (int i = 0; i < 1000; ++i) RawSocket::connect(server.port).reset();
   Guest last = server.join("Last");  // connections are accepted in order
   CHECK(ann.hear() == "* Last joined");
-  CHECK(descriptors() <= before + 3);
+  // With several loops, the one that has a connection closes it a moment later.
+  CHECK(comes_true([&] { return descriptors() <= before + 3; }));
 }
 
 // The undefined behaviour sanitizer opens a pipe for its checks of virtual calls, and takes its failure for a fault.

@@ -4,7 +4,6 @@
 // `tcp_chat server` as the tests of its robustness use it.
 
 #include <dirent.h>
-#include <poll.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 
 namespace stress {
 
+using programs::comes_true;
 using programs::Process;
 using programs::RawSocket;
 using std::chrono::milliseconds;
@@ -56,17 +56,6 @@ inline void raise_descriptor_limit() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Waits on what nothing tells of, such as another process's descriptors: looks again and again until the deadline.
-template <class Condition>
-bool comes_true(Condition condition, milliseconds within = RawSocket::patience) {
-  const auto until = std::chrono::steady_clock::now() + within;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    ::poll(nullptr, 0, 2);
-  }
-  return true;
 }
 
 class ChatServer : public Process {
