@@ -36,30 +36,61 @@ class EventLog {
   /// service; nor is that held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
   void event(std::string_view event, std::initializer_list<Field> fields = {}) {
     if (quiet_) return;
-    if (!would_print_at_once()) {
+    if (gathered_.empty() && !would_print_at_once()) {
       ++dropped_;
       return;
     }
     if (const auto dropped = std::exchange(dropped_, 0); dropped != 0) {
-      print("log-dropped", {{"events", std::to_string(dropped)}});
-      return this->event(event, fields);
+      add(line_of("log-dropped", {{"events", std::to_string(dropped)}}));
     }
-    print(event, fields);
+    add(line_of(event, fields));
+    if (gathering_ == 0) print_gathered();
   }
 
+  /// What comes while it lives is printed with as few calls as a pipe allows: for many events at once. It ends before
+  /// anything is waited for.
+  class Gathering {
+   public:
+    explicit Gathering(EventLog& log) : log_(log) { ++log_.gathering_; }
+    Gathering(const Gathering&) = delete;
+    Gathering& operator=(const Gathering&) = delete;
+    ~Gathering() {
+      if (--log_.gathering_ == 0) log_.print_gathered();
+    }
+
+   private:
+    EventLog& log_;
+  };
+
  private:
-  // A pipe then has room for PIPE_BUF bytes (4,096 on Linux), which is more than a line has.
+  // A pipe then has room for so many bytes (PIPE_BUF on Linux), which is more than a line has.
+  static constexpr std::size_t at_once = 4096;
   static bool would_print_at_once() {
     ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&output, 1, 0) != 0;
   }
 
-  void print(std::string_view event, std::initializer_list<Field> fields) {
+  void add(const std::string& line) {
+    if (!gathered_.empty() && gathered_.size() + line.size() > at_once) {
+      print_gathered();
+      if (!would_print_at_once()) {
+        ++dropped_;
+        return;
+      }
+    }
+    gathered_ += line;
+  }
+  void print_gathered() {
+    if (gathered_.empty()) return;
+    quiet_ = !print_lines(gathered_);
+    gathered_.clear();
+  }
+
+  std::string line_of(std::string_view event, std::initializer_list<Field> fields) {
     std::string line = json_ ? "{\"time\":" + std::to_string(now_ms()) + ",\"event\":" : time_text() + " ";
     line += json_ ? json_string(event) : std::string(event);
     for (const Field& field : fields) append(line, field);
-    if (json_) line += '}';
-    quiet_ = !print_line(line);
+    return line += json_ ? "}\n" : "\n";
   }
 
   void append(std::string& line, const Field& field) const {
@@ -87,17 +118,25 @@ class EventLog {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   }
-  static std::string time_text() {
+  // Of this second: made once.
+  const std::string& time_text() {
     const std::time_t now = std::time(nullptr);
+    if (now == time_ && !time_text_.empty()) return time_text_;
     std::tm parts{};
     ::localtime_r(&now, &parts);
     char text[32];
-    return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+    time_text_.assign(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+    time_ = now;
+    return time_text_;
   }
 
   bool json_;
   bool quiet_;
   std::uint64_t dropped_ = 0;  // and not told yet
+  std::string gathered_;
+  unsigned gathering_ = 0;
+  std::time_t time_ = 0;
+  std::string time_text_;
 };
 
 }  // namespace common

@@ -19,17 +19,19 @@ namespace common {
 /// Writing to a pipe that nobody reads any more (`program | head -1`) then fails, instead of ending the program.
 inline void ignore_broken_pipes() {
 #ifdef SIGPIPE
-  std::signal(SIGPIPE, SIG_IGN);
+  static const auto before = std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(before);
 #endif
 }
 
-/// Writes the text and a newline to standard output. False when it cannot be written; errno tells why. Threads: any;
-/// the lines of several do not mix.
-inline bool print_line(std::string_view text) {
+/// Writes whole lines to standard output. False when they cannot be written; errno tells why. Threads: any; the lines
+/// of several do not mix.
+inline bool print_lines(std::string_view lines) {
   ignore_broken_pipes();
-  const std::string line = std::string(text) + '\n';
-  return std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
+  return std::fwrite(lines.data(), 1, lines.size(), stdout) == lines.size() && std::fflush(stdout) == 0;
 }
+/// The same for the text and a newline.
+inline bool print_line(std::string_view text) { return print_lines(std::string(text) + '\n'); }
 
 /// The same on standard error; there is nobody to tell when that fails.
 inline void print_error(std::string_view text) {

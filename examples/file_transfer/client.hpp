@@ -112,6 +112,7 @@ class Connection {
   // ---- What FrameParser and receive_into() call ----
 
   void consume(std::string_view bytes) {
+    const Report::Together together(report_);
     if (code_ == Code::none) parser_.feed(bytes, *this);
   }
   bool preface(const Preface& preface) {

@@ -159,6 +159,7 @@ class ClientReport final : public Report {
  private:
   enum class Style : std::uint8_t { quiet, json, lines, bars };
   static constexpr std::uint64_t shown_files = 20;
+  static constexpr std::size_t gathered_at_most = std::size_t{4} << 10;
   static constexpr std::uint64_t large_file = std::uint64_t{1} << 20;
 
   static std::string bytes_text_of_seconds(double seconds) {
@@ -191,11 +192,22 @@ class ClientReport final : public Report {
 
   // ---- Output ----
 
-  void print(std::string_view text) {
-    if (!output_failed_ && !common::print_line(text)) {
+  // With bars each line has its place between them.
+  void gather(bool begins) override {
+    gathers_ = begins && style_ != Style::bars;
+    if (!begins) print_gathered();
+  }
+  void print_gathered() {
+    if (!gathered_.empty() && !output_failed_ && !common::print_lines(gathered_)) {
       output_failed_ = true;
       common::give_up_printing(errno);
     }
+    gathered_.clear();
+  }
+  void print(std::string_view text) {
+    gathered_ += text;
+    gathered_ += '\n';
+    if (!gathers_ || gathered_.size() >= gathered_at_most) print_gathered();
   }
   void line(std::string_view text) {
     if (style_ == Style::quiet || style_ == Style::json) return;
@@ -203,6 +215,7 @@ class ClientReport final : public Report {
     print(text);
   }
   void complain(std::string_view text) {
+    print_gathered();
     clear_bars();
     common::print_error(text);
   }
@@ -297,6 +310,8 @@ class ClientReport final : public Report {
   std::uint64_t whole_done_ = 0;  // bytes that are through, or were there
   std::uint64_t total_files_ = 0, total_bytes_ = 0;
   std::unordered_set<std::uint64_t> seen_, failed_;  // names, by their hashes, over all attempts
+  std::string gathered_;                             // lines to be printed together
+  bool gathers_ = false;
   bool drawn_ = false;
   bool is_first_ = true;
   bool output_failed_ = false;

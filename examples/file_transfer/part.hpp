@@ -41,10 +41,10 @@ class Part {
   std::error_code open(const parley::Folder& folder, const std::string& target, const Offer& offer,
                        const SavedState& saved) {
     folder_ = folder;
-    names_.emplace(target);
     resumable_ = is_resumable(offer);
+    if (resumable_) names_.emplace(target);
     auto file = resumable_ ? parley::NewFile::resume(folder, target, names_->part, 0600)
-                           : parley::NewFile::make(folder, target, 0600);
+                           : parley::NewFile::make(folder, target, offer.mode);
     if (!file) return file.error();
     file_ = std::move(*file);
     state_ = saved;
@@ -112,7 +112,7 @@ class Part {
   }
 
   parley::Folder folder_;
-  std::optional<PartNames> names_;
+  std::optional<PartNames> names_;  // where it is resumable
   std::optional<parley::NewFile> file_;
   std::optional<parley::File> state_file_;
   SavedState state_;

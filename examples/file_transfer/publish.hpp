@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -57,15 +57,19 @@ inline void publish(Batch& batch) {
   files([&](Ready& one) {
     ++count;
     parley::File& file = one.file->file();
-    if (auto set = file.set_mode(one.mode); !set) return set;
+    const auto info = file.info();
+    if (!info) return parley::Result<>(info.error());
+    // It was made with that mode, but for what the umask took of it.
+    if (auto set = info->mode != one.mode ? file.set_mode(one.mode) : parley::Result<>(); !set) return set;
     return file.set_times(file_time(one.modified_ns), file_time(one.modified_ns));
   });
   const bool together = count > 1;
   const auto synced = together ? batch.folder.sync_file_system() : parley::Result<>();
   files([&](Ready& one) { return together ? synced : one.file->file().sync(); });
 
-  std::set<std::string, std::less<>> folders;
+  std::string_view parent;
   parley::Folder last;
+  std::size_t folders = 0;
   for (Ready& one : batch.all) {
     if (one.error) continue;
     if (one.kind == Kind::file) {
@@ -74,7 +78,8 @@ inline void publish(Batch& batch) {
         static_cast<void>(one.file->discard());
       }
       if (one.resumable) static_cast<void>(one.folder.remove_file(PartNames(last_of(one.target)).state));
-      folders.emplace(parent_of(one.target));
+      if (folders == 0 || parent_of(one.target) != parent) ++folders;
+      parent = parent_of(one.target);
       last = one.folder;
     } else if (auto folder = batch.folder.open_folder(one.target)) {
       const auto mode = folder->set_mode(one.mode);
@@ -85,9 +90,9 @@ inline void publish(Batch& batch) {
     }
   }
   std::error_code failed;
-  if (folders.size() > 1) {
+  if (folders > 1) {
     failed = batch.folder.sync_file_system().error();
-  } else if (folders.size() == 1) {
+  } else if (folders == 1) {
     failed = last.sync().error();
   }
   for (Ready& one : batch.all) {

@@ -125,7 +125,10 @@ class Receiving final : public Uploads::Holder {
       const auto published = co_await parley::offload(publish_shared, batch).stop({});
       if (!published) publish(*batch);  // the pool has too much to do
       publishing_ = false;
-      for (const Ready& one : batch->all) conclude(one);
+      {
+        const Report::Together together(report_);
+        for (const Ready& one : batch->all) conclude(one);
+      }
       say_goodbye_if_done();
     }
   }

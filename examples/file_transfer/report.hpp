@@ -25,6 +25,18 @@ struct FileReport {
 class Report {
  public:
   virtual ~Report() = default;
+  /// What is told while a Together lives may be printed at its end, all at once.
+  class Together {
+   public:
+    explicit Together(Report& report) : report_(report) { report_.gather(true); }
+    Together(const Together&) = delete;
+    Together& operator=(const Together&) = delete;
+    ~Together() { report_.gather(false); }
+
+   private:
+    Report& report_;
+  };
+
   /// A file's bytes come or go from here on, from `offset`. unknown_size: only the end will tell.
   virtual void began(std::string_view name, std::uint64_t size, std::uint64_t offset) = 0;
   /// So much of it is through.
@@ -37,6 +49,10 @@ class Report {
   virtual void note(std::string_view name, std::string_view text) = 0;
   /// So much of a file that is there in part was compared, of so much.
   virtual void compared(std::string_view name, std::uint64_t done, std::uint64_t of) = 0;
+
+ private:
+  /// They do not nest.
+  virtual void gather(bool begins) = 0;
 };
 
 }  // namespace file_transfer

@@ -372,7 +372,8 @@ class Sending {
       give_up(id, item, Code::system, file.error().message());
       co_return true;
     }
-    const auto info = file->info();
+    // Of a small one it is enough to know so afterwards.
+    const auto info = item.size > min_piece ? file->info() : parley::Result<parley::FileInfo>(item.entry.info);
     if (!info || !unchanged(item.entry.info, *info)) {
       give_up(id, item, Code::changed, "it has changed since it was looked at");
       co_return true;

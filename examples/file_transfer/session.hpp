@@ -61,8 +61,17 @@ class SessionReport final : public Report {
   void compared(std::string_view, std::uint64_t, std::uint64_t) override {}
 
  private:
+  void gather(bool begins) override {
+    if (begins) {
+      gathering_.emplace(log_);
+    } else {
+      gathering_.reset();
+    }
+  }
+
   common::EventLog& log_;
   const std::string from_;
+  std::optional<common::EventLog::Gathering> gathering_;
   bool receives_ = true;
 };
 
@@ -96,6 +105,7 @@ class Session {
   // ---- What FrameParser and receive_into() call ----
 
   void consume(std::string_view bytes) {
+    const Report::Together together(report_);
     if (!failed()) parser_.feed(bytes, *this);
   }
   bool preface(const Preface& preface) {

@@ -5,10 +5,12 @@
 
 #include <parley/io/xxh64.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace programs;
@@ -99,6 +101,36 @@ TEST_CASE("file_transfer: folders go with their tree, modes and times, both ways
   CHECK(server.send({(here / "tree") + "/"}).output.find("of which 4 were there") != std::string::npos);
   CHECK(server.get({"tree/sub/deep/b.bin"}, {"--dir", here / "one"}).exit == well);
   CHECK(names_in(here / "one") == std::vector<std::string>{"b.bin"});
+}
+
+TEST_CASE("file_transfer: of many small files each has its line at both ends, and its mode") {
+  constexpr int count = 300;
+  const TemporaryFolder here;
+  for (int i = 0; i < count; ++i) {
+    const fs::path file = here.path() / "many" / std::to_string(i);
+    write_file(file, some_bytes(100, static_cast<unsigned>(i)));
+    fs::permissions(file, fs::perms(i % 2 == 0 ? 0644 : 0466));  // the latter not with the usual umask
+  }
+  FileServer server(here / "inbox");
+  const Outcome sent = server.send({here / "many"});
+  INFO(sent.errors);
+  CHECK(sent.exit == well);
+  CHECK(tree_of(here / "inbox/many") == tree_of(here / "many"));
+  CHECK(std::count(sent.output.begin(), sent.output.end(), '\n') == count + 1);
+  server.send_signal(SIGTERM);
+  CHECK(ending_after(server, SIGTERM) == well);
+  for (int i = 0; i < count; ++i) {
+    const std::string name = "many/" + std::to_string(i);
+    CHECK(sent.output.find("sent " + name + "  100 bytes  xxh64 ") != std::string::npos);
+    CHECK(server.output().find(" stored name=" + name + " bytes=100 xxh64=") != std::string::npos);
+  }
+  std::size_t stored = 0;
+  for (std::size_t at = 0; (at = server.output().find(" stored name=", at)) != std::string::npos; ++at) {
+    ++stored;
+    const std::size_t begin = server.output().rfind('\n', at) + 1;
+    CHECK(at - begin == std::string_view("2026-01-01 12:00:00").size());
+  }
+  CHECK(stored == count);
 }
 
 TEST_CASE("file_transfer: standard input is sent under a name") {

@@ -154,9 +154,8 @@ class NewFile {
       opened = platform::open_file_beneath(source.folder, source.name.c_str(), FileAccess::read_write,
                                            platform::Creation::exclusive, mode);
     }
-    auto file = File::own(std::move(opened));
-    if (!file) return file.error();
-    return own(std::move(*file), folder, std::move(target), std::move(source), false);
+    if (opened.error != 0) return detail::file_error(opened.error);
+    return own(File::own_regular(std::move(opened.handle)), folder, std::move(target), std::move(source), false);
   }
 
   /// A file under the name `partial` until it is published: opened where it exists, else made. It must be on the same

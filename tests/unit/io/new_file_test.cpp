@@ -57,6 +57,17 @@ TEST_CASE("a new file is not there until it is published") {
   });
 }
 
+TEST_CASE("a system that names no file by its descriptor publishes all the same") {
+  Inbox inbox;
+  auto fresh = NewFile::make(inbox.folder, "report").value();
+  fresh.file().write("hello").value();
+  Faults faults;
+  faults.fail_call("linkat", 1, ENOENT);
+  fresh.publish().value();
+  CHECK(faults.fired());
+  CHECK(inbox.read("report") == "hello");
+}
+
 TEST_CASE("a new file that is not published leaves nothing behind") {
   Inbox inbox;
   both_ways([&] {
