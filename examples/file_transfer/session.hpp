@@ -158,7 +158,7 @@ class Session {
       is_ready_ = true;
     } else if (role_ == Role::get) {
       Sending::Options sending;
-      sending.buffer_size = server_.piece();
+      sending.buffer_size = server_.send_buffer_size();
       sending.rate = &server_.rate();
       sending_.emplace(socket_, report_, sending);
     }
@@ -193,7 +193,7 @@ class Session {
 
   // Once more from the connection. False: it is over, or has failed.
   parley::Task<bool> hear(std::chrono::seconds patience) {
-    const std::size_t most = server_.rate().most_at_once(server_.piece());
+    const std::size_t most = server_.rate().most_at_once(detail::receive_size);
     const auto got = co_await receive_into(socket_, *this, most).within(patience);
     if (got.error() == parley::Error::cancelled) fail(Code::stopping, "the server is stopping");
     if (got.error() == parley::Error::timed_out) fail(Code::timed_out, "nothing was heard for too long");
