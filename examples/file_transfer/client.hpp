@@ -43,9 +43,9 @@ class Connection {
   parley::Task<Ended> send() {
     const Ended connected = co_await connect(Role::put);
     if (connected != Ended::done) co_return connected;
-    Rate any(0);
+    parley::Bandwidth any(0);
     Sending::Options options;
-    options.rate = &any;
+    options.limit = &any;
     sending_.emplace(socket_, report_, options);
     add_roots();
     parley::Scope tasks;

@@ -7,6 +7,7 @@
 #include <parley/core/scope.hpp>
 #include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
+#include <parley/io/bandwidth.hpp>
 #include <parley/io/folder.hpp>
 #include <parley/net/connect.hpp>
 #include <parley/net/tcp_listener.hpp>
@@ -24,7 +25,6 @@
 #include "../common/output.hpp"
 #include "client_options.hpp"
 #include "names.hpp"
-#include "rate.hpp"
 #include "receive_into.hpp"
 #include "server_options.hpp"
 
@@ -36,7 +36,7 @@ namespace file_transfer {
 class CompatServer {
  public:
   CompatServer(const ServerOptions& options, parley::Folder folder)
-      : options_(options), folder_(std::move(folder)), rate_(options.rate_limit) {}
+      : options_(options), folder_(std::move(folder)), limit_(options.rate_limit) {}
 
   parley::Task<int> run(parley::TcpListener listener, std::string at) {
     parley::Scope receivers;
@@ -85,11 +85,12 @@ class CompatServer {
     upload.part = std::string(own_prefix) + "compat-" + std::to_string(number);
     Writer writer{upload, folder_};
     for (;;) {
-      const auto got = co_await receive_into(peer, writer, rate_.most_at_once(std::size_t{256} << 10));
+      const auto got = co_await receive_into(peer, writer, limit_.at_most(std::size_t{256} << 10));
       if (!got) upload.error = got.error();
       if (!got || *got == 0 || upload.error) break;
-      const bool goes_on = co_await rate_.pay(*got);
-      if (!goes_on) upload.error = make_error_code(parley::Error::cancelled);
+      limit_.took(*got, parley::Clock::now());
+      const auto slept = co_await parley::sleep_until(limit_.due());
+      if (!slept) upload.error = slept.error();
       if (options_.max_size != 0 && upload.size > options_.max_size)
         upload.error = std::make_error_code(std::errc::file_too_large);
     }
@@ -122,7 +123,7 @@ class CompatServer {
 
   const ServerOptions options_;
   const parley::Folder folder_;
-  Rate rate_;
+  parley::Bandwidth limit_;
   std::vector<std::unique_ptr<Upload>> uploads_;
   std::size_t next_ = 0;    // the first that is not published
   std::size_t number_ = 0;  // of the next file

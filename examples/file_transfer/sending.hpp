@@ -5,7 +5,9 @@
 // sends what is asked for, in order. A client does so for `send`, a server for `get`.
 
 #include <parley/core/offload.hpp>
+#include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
+#include <parley/io/bandwidth.hpp>
 #include <parley/io/file_work.hpp>
 #include <parley/io/keyboard.hpp>
 
@@ -21,7 +23,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "rate.hpp"
 #include "report.hpp"
 #include "timing.hpp"
 #include "tree_walk.hpp"
@@ -60,11 +61,11 @@ class Sending {
  public:
   struct Options {
     std::size_t buffer_size = std::size_t{256} << 10;
-    Rate* rate;
+    parley::Bandwidth* limit;
   };
 
   Sending(parley::Socket& socket, Report& report, const Options& options)
-      : socket_(socket), report_(report), rate_(*options.rate), buffer_(options.buffer_size) {}
+      : socket_(socket), report_(report), limit_(*options.limit), buffer_(options.buffer_size) {}
   Sending(const Sending&) = delete;
   Sending& operator=(const Sending&) = delete;
 
@@ -186,15 +187,16 @@ class Sending {
   parley::Task<> flush() {
     std::string_view rest = buffer_.text();
     while (!rest.empty() && !over_) {
-      const std::string_view part = rest.substr(0, rate_.most_at_once(rest.size()));
+      const std::string_view part = rest.substr(0, limit_.at_most(rest.size()));
       const auto sent = co_await socket_.send_all(part);
       if (!sent) {
         over_ = true;
         static_cast<void>(socket_.shutdown(parley::ShutdownWay::both));  // so that who receives notices
       }
       rest.remove_prefix(part.size());
-      const bool goes_on = co_await rate_.pay(part.size());
-      if (!goes_on) over_ = true;
+      limit_.took(part.size(), parley::Clock::now());
+      const auto slept = co_await parley::sleep_until(limit_.due());
+      if (!slept) over_ = true;
     }
     last_sent_ = parley::Clock::now();
     buffer_.clear();
@@ -502,7 +504,7 @@ class Sending {
 
   parley::Socket& socket_;
   Report& report_;
-  Rate& rate_;
+  parley::Bandwidth& limit_;
   SendBuffer buffer_;
   std::string scratch_;
   TreeWalk walk_;

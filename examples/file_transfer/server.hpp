@@ -3,6 +3,7 @@
 
 // What the connections of a server share.
 
+#include <parley/io/bandwidth.hpp>
 #include <parley/io/folder.hpp>
 
 #include <cstddef>
@@ -11,7 +12,6 @@
 
 #include "../common/event_log.hpp"
 #include "../common/password.hpp"
-#include "rate.hpp"
 #include "receive_into.hpp"
 #include "receiving.hpp"
 #include "server_options.hpp"
@@ -26,7 +26,7 @@ class Server {
         folder_(std::move(folder)),
         needs_token_(!token.empty()),
         token_(std::move(token)),
-        rate_(options.rate_limit),
+        limit_(options.rate_limit),
         log_(options.log == "json", options.quiet) {}
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -35,7 +35,7 @@ class Server {
   const parley::Folder& folder() const { return folder_; }
   bool accepts(std::string_view token) const { return !needs_token_ || token_.matches(token); }
   Uploads& uploads() { return uploads_; }
-  Rate& rate() { return rate_; }
+  parley::Bandwidth& limit() { return limit_; }
   common::EventLog& log() { return log_; }
 
   ReceivingOptions receiving_options() const {
@@ -60,7 +60,7 @@ class Server {
   const bool needs_token_;
   const common::Password token_;
   Uploads uploads_;
-  Rate rate_;
+  parley::Bandwidth limit_;
   common::EventLog log_;
 };
 

@@ -4,6 +4,7 @@
 // One client of a server.
 
 #include <parley/core/scope.hpp>
+#include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
 #include <parley/net/socket.hpp>
 
@@ -159,7 +160,7 @@ class Session {
     } else if (role_ == Role::get) {
       Sending::Options sending;
       sending.buffer_size = server_.send_buffer_size();
-      sending.rate = &server_.rate();
+      sending.limit = &server_.limit();
       sending_.emplace(socket_, report_, sending);
     }
     return true;
@@ -193,7 +194,7 @@ class Session {
 
   // Once more from the connection. False: it is over, or has failed.
   parley::Task<bool> hear(std::chrono::seconds patience) {
-    const std::size_t most = server_.rate().most_at_once(detail::receive_size);
+    const std::size_t most = server_.limit().at_most(detail::receive_size);
     const auto got = co_await receive_into(socket_, *this, most).within(patience);
     if (got.error() == parley::Error::cancelled) fail(Code::stopping, "the server is stopping");
     if (got.error() == parley::Error::timed_out) fail(Code::timed_out, "nothing was heard for too long");
@@ -201,8 +202,9 @@ class Session {
       is_gone_ = got.error() != parley::Error::cancelled && got.error() != parley::Error::timed_out;
       co_return false;
     }
-    const bool goes_on = co_await server_.rate().pay(*got);
-    if (!goes_on) fail(Code::stopping, "the server is stopping");
+    server_.limit().took(*got, parley::Clock::now());
+    const auto slept = co_await parley::sleep_until(server_.limit().due());
+    if (!slept) fail(Code::stopping, "the server is stopping");
     co_return !failed();
   }
 

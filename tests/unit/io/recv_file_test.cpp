@@ -13,7 +13,7 @@
 
 using namespace file_test;
 
-static_assert(sizeof(recv_file(std::declval<Socket&>(), std::declval<const File&>())) <= 208);
+static_assert(sizeof(recv_file(std::declval<Socket&>(), std::declval<const File&>())) <= 216);
 
 namespace {
 
@@ -396,4 +396,28 @@ TEST_CASE("a transfer that waits for its turn can be stopped, timed out and dest
         .value();
     loop.turn().value();
   }
+}
+
+TEST_CASE("what is received keeps to its limit, spliced or not") {
+  each_way([&](FileTransferOptions options) {
+    const std::string text = pattern(1000);
+    const Target target;
+    auto pair = socket_pair().value();
+    pair.first.send_all(text).wait().value();
+    pair.first.close();
+    ManualClock clock{ManualClock::Idle::skip};
+    LoopOptions with_clock;
+    with_clock.time = &clock;
+    EventLoop loop(with_clock);
+    Bandwidth limit(2000);
+    options.limit = &limit;
+    const TimePoint begin = clock.now();
+    const auto receive = [&]() -> Task<> {
+      const auto received = co_await recv_file(pair.second, target.file, {.size = 1000}, options);
+      CHECK(received.value() == 1000);
+    };
+    loop.run(receive()).value();
+    CHECK(clock.now() - begin == 400ms);
+    CHECK(target.content() == text);
+  });
 }

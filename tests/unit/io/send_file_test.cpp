@@ -11,7 +11,7 @@
 
 using namespace file_test;
 
-static_assert(sizeof(send_file(std::declval<Socket&>(), std::declval<const File&>())) <= 208);
+static_assert(sizeof(send_file(std::declval<Socket&>(), std::declval<const File&>())) <= 216);
 
 namespace {
 
@@ -313,4 +313,68 @@ TEST_CASE("several files go over one loop at once, beside everything else") {
   };
   support::run(all());
   CHECK(equal == 8);
+}
+
+namespace {
+
+Task<> send_slowly(Socket& socket, const File& file, Bandwidth& limit, const ManualClock& clock, Duration& took) {
+  const TimePoint begin = clock.now();
+  const auto sent = co_await send_file(socket, file, {.size = 1000}, {.limit = &limit});
+  CHECK(sent);
+  took = clock.now() - begin;
+}
+
+}  // namespace
+
+TEST_CASE("a limit holds for each transfer, and for all that share it, in turns") {
+  const std::string text = pattern(1000);
+  const Source source(text);
+  ManualClock clock{ManualClock::Idle::skip};
+  LoopOptions options;
+  options.time = &clock;
+  EventLoop loop(options);
+  auto pair = socket_pair().value();
+  auto other = socket_pair().value();
+  Bandwidth limit(1000);
+  Duration first{}, second{};
+  SECTION("one") {
+    loop.run(send_slowly(pair.first, source.file, limit, clock, first)).value();
+    CHECK(first == 900ms);  // the last piece is paid for by who comes next
+    loop.run(send_slowly(other.first, source.file, limit, clock, second)).value();
+    CHECK(second == 1000ms);
+  }
+  SECTION("two at once") {
+    const auto both = [&]() -> Task<> {
+      Scope scope;
+      scope.spawn(send_slowly(pair.first, source.file, limit, clock, first));
+      scope.spawn(send_slowly(other.first, source.file, limit, clock, second));
+      static_cast<void>(co_await scope.join());
+    };
+    loop.run(both()).value();
+    CHECK(first >= 1600ms);
+    CHECK(second >= 1800ms);
+    CHECK(second <= 2000ms);
+  }
+  CHECK(receive_there_is(pair.second) == text);
+  CHECK(receive_there_is(other.second) == text);
+}
+
+TEST_CASE("a transfer that waits for its limit can be given up, and gone on with") {
+  const std::string text = pattern(1000);
+  const Source source(text);
+  ManualClock clock{ManualClock::Idle::skip};
+  LoopOptions options;
+  options.time = &clock;
+  EventLoop loop(options);
+  auto pair = socket_pair().value();
+  Bandwidth limit(1000);
+  const auto in_two = [&]() -> Task<> {
+    const auto begun = co_await send_file(pair.first, source.file, {}, {.limit = &limit}).within(250ms);
+    CHECK(begun.error() == Error::timed_out);
+    CHECK(begun.bytes() == 300);
+    const auto rest = co_await send_file(pair.first, source.file, {.offset = 300}, {.limit = &limit});
+    CHECK(rest.value() == 700);
+  };
+  loop.run(in_two()).value();
+  CHECK(receive_there_is(pair.second) == text);
 }

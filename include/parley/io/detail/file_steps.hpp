@@ -26,12 +26,14 @@ class FileSteps {
         offset_(range.offset),
         size_(range.size),
         inspect_(options.inspect),
-        progress_(options.progress) {}
+        progress_(options.progress),
+        limit_(options.limit) {}
 
   bool to_end() const noexcept { return size_ == FileRange::to_end; }
   std::uint64_t rest() const noexcept { return size_ - moved_; }
-  std::size_t rest_within(std::size_t limit) const noexcept {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(rest(), limit));
+  std::size_t rest_within(std::size_t most) const noexcept {
+    const auto within = static_cast<std::size_t>(std::min<std::uint64_t>(rest(), most));
+    return limit_ == nullptr ? within : limit_->at_most(within);
   }
   std::uint64_t position() const noexcept { return offset_ + moved_; }
   platform::NativeSocket file() const noexcept { return file_->get(); }
@@ -50,22 +52,26 @@ class FileSteps {
   }
 
   /// Calls `move(count)`, which moves a piece, until all is moved, the stream must be waited for or the turn's share is
-  /// used up. `move` returns Step::done, with the operation failed or not; a count of 0 is the end, and `at_end()` says
+  /// used up, or the bandwidth. `move` returns Step::done, with the operation failed or not; a count of 0 is the end, and `at_end()` says
   /// what that means.
   template <class Move, class AtEnd>
   Step run(Operation& operation, Move move, AtEnd at_end) {
+    if (limit_ != nullptr && go_on_at_ == unknown) go_on_at_ = limit_->due();
+    if (is_early(operation)) return Step::paused;
     BulkShare& bulk = operation.driver().bulk();
     if (!bulk.may_begin(place_)) return go_on_next_turn(operation, bulk);
     while (rest() != 0) {
       std::size_t count = 0;
       const Step step = move(bulk, count);
       moved_ += count;
+      pay(operation, count);
       if (count != 0 && progress_) progress_(moved_);
       if (step != Step::done || operation.error()) return step;
       if (count == 0) {
         at_end();
         return Step::done;
       }
+      if (rest() != 0 && is_early(operation)) return Step::paused;
       if (rest() != 0 && !bulk.may_go_on()) return go_on_next_turn(operation, bulk);
     }
     operation.succeed();
@@ -78,6 +84,19 @@ class FileSteps {
   std::uint64_t moved() const noexcept { return moved_; }
 
  private:
+  static constexpr TimePoint unknown = TimePoint::max();
+
+  void pay(Operation& operation, std::size_t count) noexcept {
+    if (limit_ == nullptr || count == 0) return;
+    limit_->took(count, operation.driver().now());
+    go_on_at_ = limit_->due();
+  }
+  // Whether its time has not come, which nobody else's piece puts off any more.
+  bool is_early(Operation& operation) const noexcept {
+    if (limit_ == nullptr || go_on_at_ <= operation.driver().now()) return false;
+    operation.driver().pause(go_on_at_);
+    return true;
+  }
   Step go_on_next_turn(Operation& operation, BulkShare& bulk) noexcept {
     operation.driver().pause(bulk.queue(place_));
     return Step::paused;
@@ -89,6 +108,8 @@ class FileSteps {
   std::uint64_t moved_ = 0;
   const FunctionRef<void(ConstBytes)> inspect_;
   const FunctionRef<void(std::uint64_t)> progress_;
+  Bandwidth* const limit_;
+  TimePoint go_on_at_ = unknown;
   BulkShare::Place place_;
 };
 
