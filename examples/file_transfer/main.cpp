@@ -64,6 +64,7 @@ int serve(const char* program, int argc, const char* const* argv) {
   arguments.flag("--read-only", options.read_only, "takes nothing");
   arguments.flag("--write-only", options.write_only, "gives nothing");
   arguments.option("--rate-limit", "BYTES/S", options.rate_limit, "for all clients together; 0: any");
+  arguments.option("--keep-parts", "DAYS", options.keep_parts, "older unfinished files are removed at start; 0: none");
   arguments.choice("--log", options.log, {"text", "json"}, "how events are printed");
   arguments.flag("--quiet", options.quiet, "prints no events");
   arguments.flag("--compat", options.compat, "serves a tutorial's clients: writes output0.txt and so on");

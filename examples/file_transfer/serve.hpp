@@ -3,6 +3,7 @@
 
 // Runs the server: listens, accepts, and ends in good order.
 
+#include <parley/core/offload.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/net/tcp_listener.hpp>
 
@@ -14,6 +15,7 @@
 #include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
 #include "../common/output.hpp"
+#include "old_parts.hpp"
 #include "server.hpp"
 #include "session.hpp"
 
@@ -33,6 +35,13 @@ inline parley::Task<> turn_away(parley::Socket socket) {
     const auto got = co_await socket.recv(dropped).within(until - parley::Clock::now());
     goes_on = got && *got != 0;
   }
+}
+
+/// Beside what is served, since the folder may have much in it.
+inline parley::Task<> tidy_up(Server& server) {
+  const auto removed = co_await parley::offload(remove_old_parts, server.folder(), server.options().keep_parts);
+  if (!removed || removed->files == 0) co_return;
+  server.log().event("tidied", {{"files", std::to_string(removed->files)}, {"bytes", std::to_string(removed->bytes)}});
 }
 
 /// The status to exit with.
@@ -58,6 +67,8 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   const std::size_t most = std::min<std::size_t>(options.max_clients, common::clients_that_descriptors_allow());
   parley::Scope sessions;
   parley::Scope unwanted;
+  parley::Scope chores;
+  if (options.keep_parts != 0 && !options.read_only) chores.spawn(tidy_up(server));
   parley::Result<parley::Socket> peer;
   parley::Address from;
   while ((peer = co_await listener->accept(from))) {
@@ -74,6 +85,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   const std::error_code failure = peer.error() == parley::Error::cancelled ? std::error_code() : peer.error();
   if (!failure) common::end_line_of_ctrl_c();
   server.log().event("stop");
+  static_cast<void>(co_await chores.cancel_and_join());
   static_cast<void>(co_await unwanted.cancel_and_join());
   static_cast<void>(co_await sessions.cancel_and_join());
   if (failure) co_return common::give_up("cannot accept connections on " + at.to_string(), failure);

@@ -13,8 +13,9 @@ struct ServerOptions {
   std::uint16_t port = 8080;
   std::string dir = "inbox";
   std::uint32_t max_clients = 256;
-  std::uint64_t max_size = 0;    // of a file; 0: any
-  std::uint64_t rate_limit = 0;  // bytes a second, all clients together; 0: any
+  std::uint64_t max_size = 0;     // of a file; 0: any
+  std::uint64_t rate_limit = 0;   // bytes a second, all clients together; 0: any
+  std::uint32_t keep_parts = 30;  // days; 0: for ever
   std::string on_exists = "refuse";
   std::string token_file;
   std::string log = "text";

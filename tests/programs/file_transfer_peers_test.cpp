@@ -3,6 +3,10 @@
 
 #include <parley/io/xxh64.hpp>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -172,6 +176,57 @@ TEST_CASE("file_transfer: a broken upload is gone on with, verified to its end")
   }
   CHECK(content_of(here / "inbox/a") == bytes);
   CHECK(names_in(here / "inbox") == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("file_transfer: old parts that nobody goes on with are removed at start, and only those") {
+  const TemporaryFolder here;
+  const fs::path inbox = here.path() / "inbox";
+  const auto make = [&](const std::string& name, int days) {
+    write_file(inbox / name, "12345");
+    fs::last_write_time(inbox / name, fs::file_time_type::clock::now() - std::chrono::hours(24) * days);
+  };
+  const auto make_all = [&] {
+    for (const char* const folder : {"", "sub/deep/"}) {
+      make(folder + ".parley-0123456789abcdef.part"s, 40);
+      make(folder + ".parley-0123456789abcdef.state"s, 40);
+      make(folder + ".parley-fedcba9876543210.part"s, 20);
+      make(folder + "old.part"s, 4000);
+    }
+  };
+  const std::string young = ".parley-fedcba9876543210.part";
+  make_all();
+  SECTION("by default after 30 days") {
+    fs::create_symlink(here.path() / "outside", inbox / ".parley-link.part");
+    here.write("outside", "stays");
+    FileServer server(inbox);
+    CHECK(server.wait_for(" tidied files=4 bytes=20"));
+    CHECK(names_in(inbox) == std::vector<std::string>{young, ".parley-link.part", "old.part", "sub"});
+    CHECK(names_in(inbox / "sub/deep") == std::vector<std::string>{young, "old.part"});
+    CHECK(fs::exists(here.path() / "outside"));
+  }
+  SECTION("after as many as are said") {
+    FileServer server(inbox, {"--keep-parts", "10"});
+    CHECK(server.wait_for(" tidied files=6 bytes=30"));
+    CHECK(names_in(inbox) == std::vector<std::string>{"old.part", "sub"});
+  }
+  SECTION("one that another program is receiving stays") {
+    const int held = ::open((inbox / ".parley-0123456789abcdef.part").c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(::flock(held, LOCK_EX) == 0);
+    FileServer server(inbox);
+    CHECK(server.wait_for(" tidied files=3 bytes=15"));
+    CHECK(fs::exists(inbox / ".parley-0123456789abcdef.part"));
+    ::close(held);
+  }
+  SECTION("never, where it is said so, or nothing is taken") {
+    const std::string before = tree_of(inbox);
+    for (const auto& options : {std::vector<std::string>{"--keep-parts", "0"}, {"--read-only"}}) {
+      FileServer server(inbox, options);
+      CHECK(server.send({here / "none"}).exit != well);  // it has served somebody
+      server.send_signal(SIGTERM);
+      CHECK(ending_after(server, SIGTERM) == well);
+      CHECK(tree_of(inbox) == before);
+    }
+  }
 }
 
 TEST_CASE("file_transfer: a part of a source that has changed is dropped, and the sender hears of it") {
