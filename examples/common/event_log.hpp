@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -95,6 +96,11 @@ class EventLog {
 
   void append(std::string& line, const Field& field) const {
     constexpr std::size_t most = 1800;  // bytes, which are twice as many when all are escaped
+    if (field.value.size() <= most && is_plain(field.value)) {
+      line.append(json_ ? ",\"" : " ").append(field.name).append(json_ ? "\":\"" : "=").append(field.value);
+      if (json_) line += '"';
+      return;
+    }
     std::string value = parley::make_printable(field.value);
     if (value.size() > most) {
       value.resize(complete_utf8(std::string_view(value).substr(0, most)));
@@ -105,6 +111,12 @@ class EventLog {
     } else {
       line += ' ' + std::string(field.name) + '=' + text_value(std::move(value));
     }
+  }
+
+  // Neither quoted nor escaped: as most values are.
+  static bool is_plain(std::string_view value) {
+    const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; };
+    return !value.empty() && std::all_of(value.begin(), value.end(), plain);
   }
 
   // Quoted where it could be taken for more than one field. The text is printable.
