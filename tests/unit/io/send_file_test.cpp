@@ -319,7 +319,9 @@ namespace {
 
 Task<> send_slowly(Socket& socket, const File& file, Bandwidth& limit, const ManualClock& clock, Duration& took) {
   const TimePoint begin = clock.now();
-  const auto sent = co_await send_file(socket, file, {.size = 1000}, {.limit = &limit});
+  const FileRange whole{.size = 1000};
+  const FileTransferOptions slowly{.limit = &limit};
+  const auto sent = co_await send_file(socket, file, whole, slowly);
   CHECK(sent);
   took = clock.now() - begin;
 }
@@ -369,10 +371,12 @@ TEST_CASE("a transfer that waits for its limit can be given up, and gone on with
   auto pair = socket_pair().value();
   Bandwidth limit(1000);
   const auto in_two = [&]() -> Task<> {
-    const auto begun = co_await send_file(pair.first, source.file, {}, {.limit = &limit}).within(250ms);
+    const FileTransferOptions slowly{.limit = &limit};
+    const auto begun = co_await send_file(pair.first, source.file, FileRange(), slowly).within(250ms);
     CHECK(begun.error() == Error::timed_out);
     CHECK(begun.bytes() == 300);
-    const auto rest = co_await send_file(pair.first, source.file, {.offset = 300}, {.limit = &limit});
+    const FileRange left{.offset = 300};
+    const auto rest = co_await send_file(pair.first, source.file, left, slowly);
     CHECK(rest.value() == 700);
   };
   loop.run(in_two()).value();
