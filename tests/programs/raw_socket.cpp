@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -63,16 +64,28 @@ RawSocket RawSocket::udp() {
   return socket;
 }
 
+bool RawSocket::is_free_udp_port(std::uint16_t port) {
+  const RawSocket socket(open_socket(SOCK_DGRAM));
+  const sockaddr_in address = loopback(port);
+  return ::bind(socket.descriptor_, general(address), sizeof address) == 0;
+}
+
 std::uint16_t RawSocket::free_udp_port() {
   constexpr int first = 12000, count = 20000;  // below those that Linux chooses from (ip_local_port_range)
   static int next = ::getpid() * 97;           // test programs run side by side
   for (int tries = 0; tries < count; ++tries) {
     const auto port = static_cast<std::uint16_t>(first + next++ % count);
-    const RawSocket socket(open_socket(SOCK_DGRAM));
-    const sockaddr_in address = loopback(port);
-    if (::bind(socket.descriptor_, general(address), sizeof address) == 0) return port;
+    if (is_free_udp_port(port)) return port;
   }
   fail("bind");
+}
+
+void RawSocket::await_free_udp_port(std::uint16_t port) {
+  const auto until = Clock::now() + patience;
+  while (!is_free_udp_port(port)) {
+    if (Clock::now() > until) fail("bind");
+    ::sched_yield();
+  }
 }
 
 std::uint16_t RawSocket::port() const {

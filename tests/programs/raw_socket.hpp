@@ -24,6 +24,8 @@ class RawSocket {
   static RawSocket udp();
   /// A UDP port on 127.0.0.1 for a program to bind now or later: none that the system chooses for others.
   static std::uint16_t free_udp_port();
+  /// Waits until a program that was killed has let go of it: io_uring does so a little after the program has ended.
+  static void await_free_udp_port(std::uint16_t port);
 
   RawSocket(RawSocket&& other) noexcept { *this = std::move(other); }
   RawSocket& operator=(RawSocket&& other) noexcept {
@@ -61,6 +63,7 @@ class RawSocket {
 
  private:
   explicit RawSocket(int descriptor) : descriptor_(descriptor) {}
+  static bool is_free_udp_port(std::uint16_t port);
   bool wait(short events, std::chrono::steady_clock::time_point until) const;
   bool receive_more(std::chrono::steady_clock::time_point until);
 

@@ -157,6 +157,7 @@ TEST_CASE("udp_chat peer --reliable: one that is killed and comes back is met ag
   two.ben.send_signal(SIGKILL);
   CHECK(ending(two.ben) == "signal " + std::to_string(SIGKILL));
   two.ann.write("meanwhile\n");
+  RawSocket::await_free_udp_port(two.ben_port);
   Peer ben(two.ann_port, two.ben_port, impatient);
   ben.write("back\n");
   CHECK(two.ann.wait_for_line("* lost the connection: nothing has come for 2 s; ", 30s));
