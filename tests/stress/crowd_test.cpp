@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -190,7 +191,10 @@ TEST_CASE("case 2: each of thousands of idle members gets every broadcast exactl
   if (by_hand("PARLEY_STRESS_MEMBERS")) {
     WARN(members << " members: " << each << " bytes each, joined within " << milliseconds_text(joined_after));
   }
-  if (!sanitized) CHECK(each <= 512);  // as is promised for 9,000; a few pages more or less are little among thousands
+  // As is promised for 9,000; a few pages more or less are little among thousands. The rings of io_uring are more pages.
+  const char* const poller = std::getenv("PARLEY_POLLER");
+  const std::size_t rings = poller != nullptr && poller == std::string_view("io_uring") ? 300'000 / members : 0;
+  if (!sanitized) CHECK(each <= 512 + rings);
 
   constexpr std::size_t broadcasts = 20;
   std::vector<std::string> got(members);  // the numbers that each has got, in order

@@ -179,7 +179,7 @@ class RemoteJoinSteps {
     request_.seat = seat_.get();
     if (!link_->ask(request_, operation)) return Error::closed;
     state_ = std::move(state);
-    RoomCore::lend(*state_, true);
+    state_->lend(true);
     return {};
   }
 
@@ -201,7 +201,7 @@ class RemoteJoinSteps {
     return link_->copy != nullptr;
   }
   void give_back_stream() noexcept {
-    if (state_ != nullptr) RoomCore::lend(*state_, false);
+    if (state_ != nullptr) state_->lend(false);
   }
 
   RoomCopy& copy_;

@@ -46,6 +46,11 @@ class MemberState : public ListLink {
     return aside != nullptr && (aside->sent < aside->bytes.size() || aside->missed != 0);
   }
 
+  /// Whether nobody but the room may send on its stream.
+  void lend(bool lent) noexcept {
+    if (Descriptor* descriptor = stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
+  }
+
   RoomCore* room = nullptr;  // null once the room is gone
   AnyStream stream;          // none while it is absent
   RoomLog::Encoded* log = nullptr;

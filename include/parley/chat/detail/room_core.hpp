@@ -89,7 +89,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   Result<> publish(std::string_view text, MessageKind kind) {
     if (!inbox_.is_read_here()) return inbox_.push(text, kind);
     reader_->drain();  // what was published before comes before
-    return append_now(notice(text, kind));
+    return append_now(published(text, kind));
   }
 
   /// May throw std::bad_alloc; nothing has changed then.
@@ -99,7 +99,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     member.room = this;
     table_.add(member);
     ++present_;
-    lend(member, true);
+    member.lend(true);
     place(member);
   }
 
@@ -107,7 +107,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
   void make_absent(MemberState& member) noexcept {
     member.unlink();
     deliveries_.give_back(std::exchange(member.delivery, nullptr));
-    lend(member, false);
+    member.lend(false);
     member.stream = AnyStream();
     member.aside.reset();
     wake_if(std::exchange(member.leaver, nullptr));
@@ -120,7 +120,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     member.within = 0;
     member.joined_at = log_.next();
     member.resumed = true;
-    lend(member, true);
+    member.lend(true);
     place(member);
   }
 
@@ -145,7 +145,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     --present_;
     counters_.dropped += count_visible(member, log_, member.cursor, goal(member), options_.echo);
     deliveries_.give_back(std::exchange(member.delivery, nullptr));
-    lend(member, false);
+    member.lend(false);
     if (reason != EndReason::left && member.stream) member.stream.shut_down();
     if (elsewhere_ != nullptr) elsewhere_->ended(member);
     wake_if(std::exchange(member.leaver, nullptr));
@@ -188,10 +188,6 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     return behind_.empty() && starved_.empty() && blocked_.empty() && (reader_ == nullptr || !reader_->has_more()) &&
            (elsewhere_ == nullptr || elsewhere_->caught_up());
   }
-  /// Nobody else may send on its stream.
-  static void lend(MemberState& member, bool lent) noexcept {
-    if (Descriptor* descriptor = member.stream.descriptor()) descriptor->lent(platform::Direction::write) = lent;
-  }
 
  private:
   static constexpr int max_sends = 8;
@@ -231,15 +227,9 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     return std::make_error_code(std::errc::not_enough_memory);
   }
 
-  static Message notice(std::string_view text, MessageKind kind) noexcept {
-    Message message;
-    message.kind = kind;
-    message.text = text;
-    return message;
-  }
   // What there is no room for now stays where it is until this turn's end.
   static bool take_published(void* self, const RoomInbox::Item& item) noexcept {
-    return static_cast<RoomCore*>(self)->append_within_budget(notice(item.text, item.kind)).has_value();
+    return static_cast<RoomCore*>(self)->append_within_budget(published(item.text, item.kind)).has_value();
   }
 
   void place(MemberState& member) noexcept {

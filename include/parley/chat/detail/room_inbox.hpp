@@ -14,6 +14,14 @@
 
 namespace parley::inline PARLEY_ABI::detail {
 
+/// What is published, as the room says it: nobody's.
+inline Message published(std::string_view text, MessageKind kind) noexcept {
+  Message message;
+  message.kind = kind;
+  message.text = text;
+  return message;
+}
+
 class RoomInbox {
  public:
   struct Item {
