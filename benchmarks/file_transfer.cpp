@@ -220,7 +220,8 @@ void many_clients(const fs::path& folder, std::size_t clients, std::size_t round
   rivals.push_back({"starts", [&] { return timed(clients, "nothing"); }});
   bench::Results results("clients", {"one"});
   compare(results, rivals, rounds);
-  results.print("time", std::to_string(clients) + " clients with 10 MB each, one with as much, starts alone", "ms", 1e3);
+  results.print("time", std::to_string(clients) + " clients with 10 MB each, one with as much, starts alone", "ms",
+                1e3);
   std::fprintf(stderr, "memory of serve at its greatest: %ld KiB\n", server.peak_kib());
   results.report();
 }
