@@ -169,8 +169,9 @@ TEST_CASE("hello_tcp and hello_udp with the Python originals") {
   }
   SECTION("their TCP server") {
     Process server(
-        python("import socket\ns = socket.socket()\ns.bind(('', 0))\nprint('listening on :%d' % s.getsockname()[1])\n"
-               "s.listen(5)\nwhile True:\n  c, addr = s.accept()\n  c.send(b'Thank you for connecting')\n  c.close()"));
+        python("import socket\ns = socket.socket()\ns.bind(('', 0))\ns.listen(5)\n"
+               "print('listening on :%d' % s.getsockname()[1])\nwhile True:\n  c, addr = s.accept()\n  c.send(b'Thank "
+               "you for connecting')\n  c.close()"));
     CHECK(run_to_end(client("hello_tcp", port_of(server))).output == std::string(greeting) + "\n");
   }
   SECTION("their UDP client") {

@@ -123,7 +123,7 @@ TEST_CASE("file_transfer: a connection cut at every byte of what comes before th
   append(stream, wire::Begin{1, 0});
   const std::string start = stream;
   stream += std::string("\x9\0\0\x4", 4) + "data";
-  const std::size_t before = descriptors_of(server);
+  const std::size_t before = descriptors_of(server);  // one more while it looks for old parts
   for (const bool reset : {false, true}) {
     for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
       RawPeer peer(RawSocket::connect(server.port));
@@ -143,7 +143,7 @@ TEST_CASE("file_transfer: a connection cut at every byte of what comes before th
       }
     }
   }
-  CHECK(stress::comes_true([&] { return descriptors_of(server) == before; }));
+  CHECK(stress::comes_true([&] { return descriptors_of(server) <= before; }));
   CHECK_FALSE(fs::exists(here / "inbox/a"));
   here.write("a", "whole");
   CHECK(server.send({here / "a"}).exit == well);
@@ -153,7 +153,7 @@ TEST_CASE("file_transfer: a connection cut at every byte of what comes before th
 TEST_CASE("file_transfer: a hundred half-open uploads cost little, and do not disturb others") {
   const TemporaryFolder here;
   FileServer server(here / "inbox");
-  const std::size_t before = descriptors_of(server);
+  const std::size_t before = descriptors_of(server);  // as above
   const std::string some = some_bytes(100'000);
   std::vector<RawPeer> halves;
   for (int i = 0; i < 100; ++i) {
@@ -175,7 +175,7 @@ TEST_CASE("file_transfer: a hundred half-open uploads cost little, and do not di
   CHECK(answer.offset == 100'000);
   halves.clear();
   again.socket.close();
-  CHECK(stress::comes_true([&] { return descriptors_of(server) == before; }));
+  CHECK(stress::comes_true([&] { return descriptors_of(server) <= before; }));
 }
 
 TEST_CASE("file_transfer: a full disk is told, and what was there stays") {
