@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -18,6 +16,7 @@
 #include "program.hpp"
 #include "raw_socket.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace programs {
 
@@ -184,21 +183,6 @@ struct Numbered : Guest {
   unsigned long long last = 0;  // sequence number heard
 };
 
-/// A folder of its own, removed with all that is in it.
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tcp_chat_test.XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-  std::string file(const std::string& name, const std::string& content) const {
-    std::ofstream(path / name) << content;
-    return (path / name).string();
-  }
-  std::filesystem::path path;
-};
+using support::TemporaryFolder;
 
 }  // namespace programs

@@ -335,7 +335,7 @@ TEST_CASE("tcp_chat client --room in a pipe: says nothing elsewhere where it may
 
 TEST_CASE("tcp_chat client that was sent to the lobby stays there, and one that was sent away does not come back") {
   const TemporaryFolder folder;
-  ChatServer server({"--operator-password-file", folder.file("password", "sesame\n")});
+  ChatServer server({"--operator-password-file", folder.write("password", "sesame\n")});
   Person ann(server, "Ann", {"--room", "den"});
   CHECK(ann.wait_for_line("* you are in den"));
   Person ben(server, "Ben", {"--room", "den"});

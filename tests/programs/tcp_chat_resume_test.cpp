@@ -196,7 +196,7 @@ TEST_CASE("tcp_chat tells a numbered client that it was sent to the lobby, where
 
 TEST_CASE("tcp_chat tells a numbered client that it was sent away, and not cut off") {
   const TemporaryFolder folder;
-  ChatServer server({"--operator-password-file", folder.file("password", "sesame\n")});
+  ChatServer server({"--operator-password-file", folder.write("password", "sesame\n")});
   Guest ann = server.join("Ann");
   ann.say("/oper sesame");
   CHECK(ann.hear() == "* you are an operator of this server");

@@ -86,7 +86,7 @@ TEST_CASE("tcp_chat --max-clients") {
 
 TEST_CASE("tcp_chat --unix listens at a path instead") {
   const TemporaryFolder folder;
-  const std::string path = (folder.path / "chat").string();
+  const std::string path = (folder.path() / "chat").string();
   Process server(command("tcp_chat", {"server", "--unix", path}));
   CHECK(server.wait_for_line("listening on ") == "listening on " + path);
   CHECK(server.wait_for_line("join it with ") == "join it with  nc -U " + path);

@@ -385,7 +385,7 @@ TEST_CASE("tcp_chat: /mute and /unmute") {
 
 TEST_CASE("tcp_chat: a password makes operators of the server") {
   const TemporaryFolder folder;
-  ChatServer server({"--operator-password-file", folder.file("password", "open sesame\r\nnot this\n")});
+  ChatServer server({"--operator-password-file", folder.write("password", "open sesame\r\nnot this\n")});
   Guest ann = server.join("Ann");
   Guest ben = server.join("Ben");
   CHECK(ann.hear() == "* Ben joined");
@@ -438,8 +438,8 @@ TEST_CASE("tcp_chat: without a password nobody becomes an operator, and a file w
   ann.say("/oper");
   CHECK(ann.hear() == "! wrong password");
   const TemporaryFolder folder;
-  for (const auto& [path, why] : {std::pair{(folder.path / "none").string(), "No such file or directory"},
-                                  std::pair{folder.file("empty", "\nsecond\n"), "Invalid argument"}}) {
+  for (const auto& [path, why] : {std::pair{(folder.path() / "none").string(), "No such file or directory"},
+                                  std::pair{folder.write("empty", "\nsecond\n"), "Invalid argument"}}) {
     const Outcome outcome = run_to_end(command("tcp_chat", {"server", "--operator-password-file", path}));
     CHECK(outcome.exit == failed);
     CHECK(outcome.errors == "cannot read a password from " + path + ": " + why + "\n");

@@ -30,8 +30,10 @@ class TemporaryFolder {
   const std::filesystem::path& path() const { return path_; }
   std::string operator/(const std::string& name) const { return (path_ / name).string(); }
 
-  void write(const std::string& name, const std::string& content) const {
+  /// Its path.
+  std::string write(const std::string& name, const std::string& content) const {
     std::ofstream(path_ / name, std::ios::binary) << content;
+    return *this / name;
   }
   std::string read(const std::string& name) const {
     std::ifstream file(path_ / name, std::ios::binary);

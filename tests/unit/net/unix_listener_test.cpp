@@ -4,9 +4,9 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 #include "support/net.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -16,22 +16,9 @@
 using namespace parley;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+using support::TemporaryFolder;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "parley-test-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string operator/(const char* name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 Result<Socket> connect_to(const Address& address) {
   auto socket = Socket::open(family::unix_domain, type::stream);
@@ -49,7 +36,7 @@ void leave_stale_socket(const std::string& path) {
 }  // namespace
 
 TEST_CASE("a Unix listener accepts at a path, and removes its file when it closes") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "socket";
   const Address address = Address::unix_path(path).value();
   {
@@ -70,7 +57,7 @@ TEST_CASE("a Unix listener accepts at a path, and removes its file when it close
 }
 
 TEST_CASE("what a dead server left behind is replaced") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "socket";
   leave_stale_socket(path);
   REQUIRE(fs::exists(path));
@@ -79,7 +66,7 @@ TEST_CASE("what a dead server left behind is replaced") {
 }
 
 TEST_CASE("a live server is not replaced, not even one that has no time") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "socket";
   const Address address = Address::unix_path(path).value();
   auto listener = UnixListener::bind(path, 0).value();
@@ -96,7 +83,7 @@ TEST_CASE("a live server is not replaced, not even one that has no time") {
 }
 
 TEST_CASE("any other file is left alone") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "file";
   std::ofstream(path) << "precious";
   CHECK(UnixListener::bind(path).error() == std::errc::address_in_use);
@@ -109,7 +96,7 @@ TEST_CASE("any other file is left alone") {
 }
 
 TEST_CASE("a file that has taken the place is not removed") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "socket";
   auto first = UnixListener::bind(path).value();
   fs::remove(path);
@@ -144,7 +131,7 @@ TEST_CASE("a name that is no Unix path is refused") {
 }
 
 TEST_CASE("an accept in flight is cancelled by close") {
-  const Folder folder;
+  const TemporaryFolder folder;
   auto listener = UnixListener::bind(folder / "socket").value();
   const auto accept = [&]() -> Task<Result<Socket>> { co_return co_await listener.accept(); };
   EventLoop loop;
@@ -153,7 +140,7 @@ TEST_CASE("an accept in flight is cancelled by close") {
 }
 
 TEST_CASE("a failure on the way leaves no file of ours, and no file of others removed") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "socket";
   for (const bool stale : {false, true}) {
     for (std::size_t n = 1;; ++n) {

@@ -4,8 +4,8 @@
 #include <parley/platform/native_handle.hpp>
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -31,8 +31,8 @@ NativeHandle bound_at(const std::string& path) {
 }  // namespace
 
 TEST_CASE("socket files are known, told apart and removed; others are not socket files") {
-  std::string folder = (std::filesystem::temp_directory_path() / "parley-test-XXXXXX").string();
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const support::TemporaryFolder temporary;
+  const std::string folder = temporary.path().string();
   const std::string one = folder + "/one";
   const std::string two = folder + "/two";
   const NativeHandle first = bound_at(one);
@@ -55,5 +55,4 @@ TEST_CASE("socket files are known, told apart and removed; others are not socket
   CHECK(remove_file(one.c_str()) == 0);
   CHECK(remove_file(one.c_str()) == ENOENT);
   CHECK(std::filesystem::exists(two));
-  std::filesystem::remove_all(folder);
 }
