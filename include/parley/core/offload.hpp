@@ -46,13 +46,36 @@ class PoolJobOf : public PoolJob {
 #endif
 };
 
-template <class Outcome, class Function, class... Args>
+// A function and what it is called with, to be called once.
+template <class Function, class... Args>
+class CallWith {
+ public:
+  template <class... Parts>
+  explicit CallWith(Parts&&... parts) : parts_(std::forward<Parts>(parts)...) {}
+  auto operator()() && {
+    const auto call = [](auto&& function, auto&&... args) { return std::move(function)(std::move(args)...); };
+    return std::apply(call, std::move(parts_));
+  }
+
+ private:
+  std::tuple<Function, Args...> parts_;
+};
+// Without arguments, which is most of it, no tuple is needed: it costs the compiler much.
+template <class Function, class... Args>
+struct CallOf {
+  using type = CallWith<Function, Args...>;
+};
+template <class Function>
+struct CallOf<Function> {
+  using type = Function;
+};
+
+template <class Outcome, class Call>
 class PoolJobWith final : public PoolJobOf<Outcome> {
  public:
-  template <class F, class... A>
-  explicit PoolJobWith(std::shared_ptr<PoolCore> core, F&& function, A&&... args)
-      : PoolJobOf<Outcome>(std::move(core)),
-        work_(std::in_place, std::forward<F>(function), std::forward<A>(args)...) {}
+  template <class... Parts>
+  explicit PoolJobWith(std::shared_ptr<PoolCore> core, Parts&&... parts)
+      : PoolJobOf<Outcome>(std::move(core)), work_(std::in_place, std::forward<Parts>(parts)...) {}
 
   void run() noexcept override {
 #if PARLEY_HAS_EXCEPTIONS
@@ -69,20 +92,15 @@ class PoolJobWith final : public PoolJobOf<Outcome> {
 
  private:
   void call() {
-    std::apply(
-        [this](auto&& function, auto&&... args) {
-          using Returned = decltype(std::move(function)(std::move(args)...));
-          if constexpr (std::is_void_v<Returned>) {
-            std::move(function)(std::move(args)...);
-            this->outcome_.emplace();
-          } else {
-            this->outcome_.emplace(std::move(function)(std::move(args)...));
-          }
-        },
-        std::move(*work_));
+    if constexpr (std::is_void_v<decltype(std::move(*work_)())>) {
+      std::move (*work_)();
+      this->outcome_.emplace();
+    } else {
+      this->outcome_.emplace(std::move(*work_)());
+    }
   }
 
-  std::optional<std::tuple<Function, Args...>> work_;
+  std::optional<Call> work_;
 };
 
 template <class Outcome>
@@ -141,7 +159,8 @@ template <class Function, class... Args>
   using Returned = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
   static_assert(!std::is_reference_v<Returned>, "the result must own what it returns");
   using Outcome = typename detail::Flattened<Returned>::type;
-  using Job = detail::PoolJobWith<Outcome, std::decay_t<Function>, std::decay_t<Args>...>;
+  using Call = typename detail::CallOf<std::decay_t<Function>, std::decay_t<Args>...>::type;
+  using Job = detail::PoolJobWith<Outcome, Call>;
   detail::PoolJobOf<Outcome>* const job =
       new Job(pool.core(), std::forward<Function>(function), std::forward<Args>(args)...);
   return detail::StepOperation<detail::OffloadSteps<Outcome>>(nullptr, job);
