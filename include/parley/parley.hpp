@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// All of parley, except what only some need and should pay for: chat/ (chat/serve.hpp has all of it), core/std_stop.hpp,
-// for those who use std::stop_token, and io/memory_stream.hpp, for tests.
+// All of parley, except what only some need and should pay for: chat/ (chat/serve.hpp has all of it), files, the further
+// faces of UDP (net/datagram_batch.hpp, net/datagram_details.hpp, net/reliable_udp.hpp), core/std_stop.hpp, for those
+// who use std::stop_token, and io/memory_stream.hpp, for tests.
 
 #include <parley/core/channel.hpp>
 #include <parley/core/detach.hpp>

@@ -42,7 +42,7 @@ struct Datagram {
   bool truncated;
   const platform::PacketInfo& info;
   /// Of a received one, as far as was asked for: see net/datagram_details.hpp.
-  DatagramDetails details() const noexcept { return detail::details_of(info); }
+  DatagramDetails details() const noexcept { return DatagramDetails::from_native(info); }
 };
 
 class DatagramBatch {

@@ -25,6 +25,17 @@ struct DatagramDetails {
   /// How many routers it could still have passed (TTL, hop limit).
   std::optional<int> hops;
   std::optional<TrafficClass> traffic_class;
+
+  static DatagramDetails from_native(const platform::PacketInfo& info) noexcept {
+    DatagramDetails details;
+    details.over = Interface(info.interface_index);
+    const platform::NativeAddress local = platform::local_address_of(info);
+    const auto destination = Address::from_native(local.bytes, local.size);
+    if (destination) details.destination = *destination;
+    if (info.hops >= 0) details.hops = info.hops;
+    if (info.traffic_class >= 0) details.traffic_class = TrafficClass::from_byte(info.traffic_class);
+    return details;
+  }
 };
 
 /// Has DatagramDetails tell destination and interface.
@@ -50,20 +61,5 @@ struct ReportTrafficClass {
     return platform::set_ip_option(socket, platform::option_report_traffic_class, enabled ? 1 : 0);
   }
 };
-
-namespace detail {
-
-inline DatagramDetails details_of(const platform::PacketInfo& info) noexcept {
-  DatagramDetails details;
-  details.over = Interface(info.interface_index);
-  const platform::NativeAddress local = platform::local_address_of(info);
-  const auto destination = Address::from_native(local.bytes, local.size);
-  if (destination) details.destination = *destination;
-  if (info.hops >= 0) details.hops = info.hops;
-  if (info.traffic_class >= 0) details.traffic_class = TrafficClass::from_byte(info.traffic_class);
-  return details;
-}
-
-}  // namespace detail
 
 }  // namespace parley::inline PARLEY_ABI

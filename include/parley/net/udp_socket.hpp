@@ -16,7 +16,6 @@
 //              hear of it, since nothing would say which of its peers was meant: send_to() has only sent.
 // The other calls never block. Their errors: Error::closed, and the system's own.
 
-#include <parley/net/datagram_details.hpp>
 #include <parley/net/datagram_options.hpp>
 #include <parley/net/detail/details_steps.hpp>
 #include <parley/net/interface.hpp>
@@ -132,10 +131,11 @@ class UdpSocket {
   /// Completes with one datagram and its source: Result<ReceivedFrom>, which also tells whether it was cut. Empty
   /// datagrams are legal.
   [[nodiscard]] auto recv_from(MutableBytes buffer) noexcept { return socket_.recv_from(buffer); }
-  /// The same, and tells what was asked for by ReportDestination, ReportHops and ReportTrafficClass: see
-  /// net/datagram_details.hpp. `details` are borrowed, and written where a datagram is received.
-  [[nodiscard]] auto recv_from(MutableBytes buffer, DatagramDetails& details) noexcept {
-    return detail::StepOperation<detail::ReceiveWithDetailsSteps>(socket_.descriptor(), buffer, details);
+  /// The same, and tells what was asked for by ReportDestination, ReportHops and ReportTrafficClass in a DatagramDetails
+  /// (net/datagram_details.hpp, which must be included). It is borrowed, and written where a datagram is received.
+  template <class Details>
+  [[nodiscard]] auto recv_from(MutableBytes buffer, Details& details) noexcept {
+    return detail::StepOperation<detail::ReceiveWithDetailsSteps<Details>>(socket_.descriptor(), buffer, details);
   }
   /// One datagram, without its source: Result<std::size_t>, where 0 is an empty one. What does not fit is lost without
   /// notice: see recv_from(). An empty buffer is std::errc::invalid_argument.

@@ -4,7 +4,6 @@
 // The state machines of datagrams with what comes beside their bytes.
 
 #include <parley/net/address.hpp>
-#include <parley/net/datagram_details.hpp>
 #include <parley/net/detail/datagram_steps.hpp>
 #include <parley/net/detail/socket_steps.hpp>
 #include <parley/platform/datagram.hpp>
@@ -39,11 +38,12 @@ class SendFromSteps {
   const Address* source_;
 };
 
+// Details: what can be made from a PacketInfo, a DatagramDetails, which only those who use it include.
+template <class Details>
 class ReceiveWithDetailsSteps {
  public:
   static constexpr Direction direction = Direction::read;
-  ReceiveWithDetailsSteps(MutableBytes buffer, DatagramDetails& details) noexcept
-      : buffer_(buffer), details_(&details) {}
+  ReceiveWithDetailsSteps(MutableBytes buffer, Details& details) noexcept : buffer_(buffer), details_(&details) {}
   Step step(Operation& operation) noexcept {
     Step step{};
     if (!may_try(operation, direction, step)) return step;
@@ -54,7 +54,7 @@ class ReceiveWithDetailsSteps {
       received_.from.set_native_size(outcome.address_size);
       received_.bytes = outcome.count;
       received_.truncated = outcome.truncated;
-      *details_ = details_of(info);
+      *details_ = Details::from_native(info);
     }
     return conclude(operation, direction, outcome.error);
   }
@@ -65,7 +65,7 @@ class ReceiveWithDetailsSteps {
 
  private:
   MutableBytes buffer_;
-  DatagramDetails* details_;
+  Details* details_;
   ReceivedFrom received_;
 };
 
