@@ -6,8 +6,8 @@
 #include <parley/core/detail/loop_driver.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/task.hpp>
+#include <parley/platform/owned.hpp>
 
-#include <memory>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -142,7 +142,7 @@ class EventLoop final : private detail::LoopDriver {
 
   std::mutex stop_lock_;
   StopSource stop_;
-  std::unique_ptr<Scope> detached_ = std::make_unique<Scope>();
+  platform::Owned<Scope> detached_{new Scope};
 };
 
 }  // namespace parley::inline PARLEY_ABI

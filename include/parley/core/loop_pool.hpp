@@ -4,10 +4,10 @@
 // LoopPool: several loops, each on a thread of its own, for programs that need more than one processor.
 
 #include <parley/core/loop_thread.hpp>
+#include <parley/platform/owned.hpp>
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 namespace parley::inline PARLEY_ABI {
@@ -19,7 +19,7 @@ class LoopPool {
   explicit LoopPool(std::size_t count = 0, LoopOptions options = {}) {
     if (count == 0) count = platform::processors();
     threads_.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<LoopThread>(options));
+    for (std::size_t i = 0; i < count; ++i) threads_.emplace_back(new LoopThread(options));
   }
   LoopPool(const LoopPool&) = delete;
   LoopPool& operator=(const LoopPool&) = delete;
@@ -47,7 +47,7 @@ class LoopPool {
   }
 
  private:
-  std::vector<std::unique_ptr<LoopThread>> threads_;
+  std::vector<platform::Owned<LoopThread>> threads_;
   std::atomic<std::size_t> next_ = 0;
 };
 

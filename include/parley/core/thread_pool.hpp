@@ -4,6 +4,7 @@
 // ThreadPool: a few threads for work that blocks. core/offload.hpp hands it work.
 
 #include <parley/core/operation.hpp>
+#include <parley/platform/owned.hpp>
 #include <parley/platform/thread.hpp>
 
 #include <atomic>
@@ -124,7 +125,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
  private:
   int start_thread() noexcept {
     using Argument = std::shared_ptr<PoolCore>;
-    std::unique_ptr<Argument> argument(new (std::nothrow) Argument(shared_from_this()));
+    platform::Owned<Argument> argument(new (std::nothrow) Argument(shared_from_this()));
     if (argument == nullptr) return static_cast<int>(std::errc::not_enough_memory);
     const int error = platform::Thread::start_detached(&PoolCore::thread, argument.get());
     if (error != 0) return error;
@@ -135,7 +136,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   }
 
   static void* thread(void* argument) {
-    const std::unique_ptr<std::shared_ptr<PoolCore>> core(static_cast<std::shared_ptr<PoolCore>*>(argument));
+    const platform::Owned<std::shared_ptr<PoolCore>> core(static_cast<std::shared_ptr<PoolCore>*>(argument));
     (*core)->work();
     return nullptr;
   }

@@ -20,11 +20,11 @@
 // stream.
 
 #include <parley/io/line_reader.hpp>
+#include <parley/platform/owned.hpp>
 #include <parley/platform/terminal.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -82,7 +82,7 @@ class KeyboardStream {
     terminal_ = platform::is_terminal(copy.handle.get());
     // Not "a stream" in the poller's sense, where a short read means that there is no more: a terminal gives a line at
     // a time.
-    descriptor_ = std::make_unique<Descriptor>(std::move(copy.handle), false);
+    descriptor_.reset(new Descriptor(std::move(copy.handle), false));
   }
 
   Step fail_to_open(Operation& operation) const noexcept {
@@ -94,7 +94,7 @@ class KeyboardStream {
     return Step::done;
   }
 
-  std::unique_ptr<Descriptor> descriptor_;
+  platform::Owned<Descriptor> descriptor_;
   int open_error_ = 0;
   bool terminal_ = false;
 };

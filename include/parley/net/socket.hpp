@@ -24,8 +24,8 @@
 #include <parley/net/detail/datagram_steps.hpp>
 #include <parley/net/detail/option_access.hpp>
 #include <parley/net/socket_options.hpp>
+#include <parley/platform/owned.hpp>
 
-#include <memory>
 #include <span>
 #include <utility>
 
@@ -213,7 +213,7 @@ class Socket {
     return address;
   }
 
-  std::unique_ptr<detail::Descriptor> descriptor_;
+  platform::Owned<detail::Descriptor> descriptor_;
 };
 
 class Socket::AcceptSteps {

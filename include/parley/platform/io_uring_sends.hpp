@@ -10,6 +10,7 @@
 
 #if PARLEY_OS_LINUX
 
+#include <parley/platform/owned.hpp>
 #include <parley/platform/send_batch.hpp>
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 
@@ -108,7 +108,7 @@ class IoUringSends {
   }
 
   uring::Ring ring_;
-  std::unique_ptr<Room> room_;
+  Owned<Room> room_;
   bool refused_ = false;
 };
 

@@ -6,9 +6,9 @@
 
 #include <parley/platform/epoll_poller.hpp>
 #include <parley/platform/io_uring_poller.hpp>
+#include <parley/platform/owned.hpp>
 
 #include <cstdlib>
-#include <memory>
 #include <string_view>
 
 namespace parley::inline PARLEY_ABI {
@@ -22,18 +22,18 @@ enum class PollerKind { automatic, epoll, io_uring };
 namespace platform {
 
 /// Null where the kind is unknown or this system does not have it.
-inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
+inline Owned<Poller> make_poller(PollerKind kind) {
   if (kind == PollerKind::automatic) {
     const char* wanted = std::getenv("PARLEY_POLLER");
     const std::string_view name = wanted == nullptr ? "" : wanted;
-    if (!name.empty() && name != "epoll" && name != "io_uring") return nullptr;
+    if (!name.empty() && name != "epoll" && name != "io_uring") return {};
     if (name == "io_uring") kind = PollerKind::io_uring;
   }
 #if PARLEY_OS_LINUX
-  if (kind == PollerKind::io_uring) return std::make_unique<IoUringPoller>();
-  return std::make_unique<EpollPoller>();
+  if (kind == PollerKind::io_uring) return Owned<Poller>(new IoUringPoller);
+  return Owned<Poller>(new EpollPoller);
 #else
-  return nullptr;
+  return {};
 #endif
 }
 

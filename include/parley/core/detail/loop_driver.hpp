@@ -13,10 +13,10 @@
 #include <parley/core/loop_options.hpp>
 #include <parley/core/task.hpp>
 #include <parley/core/turn_end_hook.hpp>
+#include <parley/platform/owned.hpp>
 
 #include <algorithm>
 #include <cassert>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -300,7 +300,7 @@ class LoopDriver : public Driver {
   }
 
   const LoopOptions options_;
-  const std::unique_ptr<platform::Poller> poller_;
+  const platform::Owned<platform::Poller> poller_;
   PostedQueue posted_;
   List<TurnEndHook> hooks_;
 

@@ -4,9 +4,9 @@
 // Functions that other threads hand to a loop: a bounded queue.
 
 #include <parley/core/result.hpp>
+#include <parley/platform/owned.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -31,7 +31,7 @@ class PostedQueue {
       void call() noexcept override { held(); }
       std::decay_t<Function> held;
     };
-    auto holder = std::make_unique<Holder>(std::forward<Function>(function));
+    platform::Owned<PostedFunction> holder(new Holder(std::forward<Function>(function)));
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= capacity_) return Error::queue_full;
     waiting_.push_back(std::move(holder));
@@ -62,8 +62,8 @@ class PostedQueue {
  private:
   const std::size_t capacity_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<PostedFunction>> waiting_;
-  std::vector<std::unique_ptr<PostedFunction>> running_;
+  std::vector<platform::Owned<PostedFunction>> waiting_;
+  std::vector<platform::Owned<PostedFunction>> running_;
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail

@@ -5,9 +5,9 @@
 
 #include <parley/net/address.hpp>
 #include <parley/net/detail/socket_steps.hpp>
+#include <parley/platform/owned.hpp>
 
 #include <chrono>
-#include <memory>
 #include <new>
 
 namespace parley::inline PARLEY_ABI {
@@ -118,7 +118,7 @@ class ConnectSteps {
 /// it tries again after a pause, so that neither a busy loop nor a deaf listener comes of it.
 class AcceptRetry {
  public:
-  static Step step(Operation& operation, Address* from, std::unique_ptr<Descriptor>& accepted) noexcept {
+  static Step step(Operation& operation, Address* from, platform::Owned<Descriptor>& accepted) noexcept {
     // Made first, so that no connection is lost for want of memory.
     if (accepted == nullptr) accepted.reset(new (std::nothrow) Descriptor(platform::NativeHandle(), false));
     if (accepted == nullptr) return pause(operation);

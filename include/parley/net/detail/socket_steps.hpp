@@ -12,12 +12,12 @@
 #include <parley/core/detail/transfer.hpp>
 #include <parley/core/operation.hpp>
 #include <parley/core/transferred.hpp>
+#include <parley/platform/owned.hpp>
 #include <parley/platform/system.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -167,7 +167,7 @@ class ReceiveTextSteps {
     if (size < text_->capacity() / 2) static_cast<void>(without_bad_alloc([&] { std::string(*text_).swap(*text_); }));
   }
   std::size_t max_bytes_;
-  std::unique_ptr<std::string> text_;  // a pointer, to be small in the frame
+  platform::Owned<std::string> text_;  // a pointer, to be small in the frame
 };
 
 class ReceiveExactlySteps {
