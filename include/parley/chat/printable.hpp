@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -23,24 +24,32 @@ constexpr bool is_unprintable(char32_t c) noexcept {
          (c >= 0xE0000 && c <= 0xE0FFF);  // tags, variation selectors beyond the usual ones
 }
 
+/// How many bytes at the start of the text are printable ASCII: most of what people say, eight of it at a time.
+inline std::size_t printable_ascii(std::string_view text) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t highs = 0x80 * ones;
+  std::size_t count = 0;
+  for (std::uint64_t eight; text.size() - count >= sizeof(eight); count += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + count, sizeof(eight));
+    // No carry goes from one byte to the next: in the sum once none is above 0x7F, in the difference since all are.
+    const bool all_below_del = ((eight | (eight + ones)) & highs) == 0;
+    const bool none_is_control = (((eight | highs) - 0x20 * ones) & highs) == highs;
+    if (!all_below_del || !none_is_control) break;
+  }
+  while (count < text.size() && text[count] >= 0x20 && text[count] < 0x7F) ++count;
+  return count;
+}
+
 enum class Newlines : std::uint8_t { drop, keep };
 
 /// Appends the text without such characters; tabs become spaces, what is not UTF-8 becomes U+FFFD. Newlines stay only
 /// where they are asked for: in a line they would begin a forged one.
 inline void append_printable(std::string_view text, std::string& out, Newlines newlines = Newlines::drop) {
-  std::size_t plain = 0;  // what is ASCII and printable goes over in one piece
-  const auto flush = [&] {
+  for (;;) {
+    const std::size_t plain = printable_ascii(text);
     out.append(text.data(), plain);
     text.remove_prefix(plain);
-    plain = 0;
-  };
-  while (plain < text.size()) {
-    const auto byte = static_cast<unsigned char>(text[plain]);
-    if (byte >= 0x20 && byte < 0x7F) {
-      ++plain;
-      continue;
-    }
-    flush();
+    if (text.empty()) return;
     const std::size_t length = utf8_length(text);
     if (length == 0 || length > text.size()) {
       out += "\xEF\xBF\xBD";
@@ -55,7 +64,6 @@ inline void append_printable(std::string_view text, std::string& out, Newlines n
     }
     text.remove_prefix(length);
   }
-  flush();
 }
 
 inline std::string make_printable(std::string_view text, Newlines newlines = Newlines::drop) {

@@ -53,6 +53,22 @@ TEST_CASE("each character of Unicode is known, and stays unless it is unprintabl
   CHECK(wrong == 0);
 }
 
+TEST_CASE("printable ASCII ends where another byte stands, wherever that is") {
+  std::size_t wrong = 0;
+  for (std::size_t size = 0; size <= 20; ++size) {
+    const std::string plain(size, '~');
+    wrong += printable_ascii(plain) != size;
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text = plain;
+        text[at] = static_cast<char>(byte);
+        wrong += printable_ascii(text) != (byte >= 0x20 && byte < 0x7F ? size : at);
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("what steers a terminal, reorders or hides text is unprintable") {
   for (const char32_t c :
        {U'\0',     U'\a',     U'\b',     U'\n',     U'\r',     U'\x1B',   U'\x7F',       U'\x85',      U'\x9B',
