@@ -44,8 +44,9 @@ constexpr char kHelp[] =
 Latencies count from the moment a message is due, all deliveries being samples; "last" is the median over messages of
 when the last member had it, "first" of the first. CPU is the server's, user and system, by its exact clock. Memory is
 the resident part of the server's process (PSS), without the kernel's sockets: "joined" before anything was said,
-"talked" after it; "grown" is how much more than when all had joined the whole process ever had. The figures of a round are its own percentiles; the tables show medians of rounds. In ratios, a
-round is compared with the same round of the other. The run fails unless every member gets every message once.
+"talked" after it; "grown" is how much more than when all had joined the whole process ever had. The figures of a round
+are its own percentiles; the tables show medians of rounds. In ratios, a round is compared with the same
+round of the other. The run fails unless every member gets every message once.
 )";
 
 struct Settings {
