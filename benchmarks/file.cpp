@@ -3,8 +3,10 @@
 
 #include "support/file_scenario.hpp"
 
+#include <parley/chat/chat_room.hpp>
 #include <parley/core/event_loop.hpp>
 #include <parley/core/scope.hpp>
+#include <parley/io/line_reader.hpp>
 #include <parley/io/recv_file.hpp>
 #include <parley/io/send_file.hpp>
 #include <parley/io/xxh64.hpp>
@@ -31,12 +33,14 @@ Task<Result<>> receive_all_of(Socket from, File file, bool hashes) {
   co_return received.error();
 }
 
-Task<> echo(Socket peer) {
-  char buffer[64];
-  while (auto n = co_await peer.recv(buffer)) {
-    if (*n == 0) break;
-    if (!co_await peer.send_all(first(buffer, *n))) break;
-  }
+Task<> session(ChatRoom& room, Socket peer) {
+  LineReader lines{peer};
+  const auto name = co_await lines.next();
+  if (!name) co_return;
+  auto member = room.join(peer, *name);
+  if (!member) co_return;
+  while (const auto line = co_await lines.next())
+    if (!co_await member->say(*line)) break;
 }
 
 template <bool Hashes>
@@ -49,17 +53,19 @@ int receive(int socket, const char* path) {
   return EventLoop().run(receive_all_of(Socket::adopt(socket).value(), File::create(path).value(), Hashes)) ? 0 : 1;
 }
 
-Task<Result<>> receive_and_echo(Socket from, File file, Socket beside) {
-  Scope scope;
-  scope.spawn(echo(std::move(beside)));
+Task<Result<>> receive_and_chat(Socket from, File file, Socket one, Socket other) {
+  ChatRoom room;
+  Scope sessions;
+  sessions.spawn(session(room, std::move(one)));
+  sessions.spawn(session(room, std::move(other)));
   const auto received = co_await receive_all_of(std::move(from), std::move(file), true);
-  (void)co_await scope.cancel_and_join();
+  (void)co_await sessions.cancel_and_join();
   co_return received;
 }
 
-int receive_beside(int socket, const char* path, int echo_socket) {
-  auto task =
-      receive_and_echo(Socket::adopt(socket).value(), File::create(path).value(), Socket::adopt(echo_socket).value());
+int receive_beside(int socket, const char* path, int one, int other) {
+  auto task = receive_and_chat(Socket::adopt(socket).value(), File::create(path).value(), Socket::adopt(one).value(),
+                               Socket::adopt(other).value());
   return EventLoop().run(std::move(task)) ? 0 : 1;
 }
 

@@ -10,6 +10,7 @@
 #include "support/statistics.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -40,7 +41,7 @@ struct Settings {
 };
 
 constexpr std::size_t kMegabyte = 1'000'000;
-constexpr std::uint64_t kEchoPause_ns = 500'000;
+constexpr std::uint64_t kLinePause_ns = 500'000;
 
 std::vector<char> content(std::size_t megabyte) {
   std::vector<char> bytes(kMegabyte);
@@ -172,46 +173,71 @@ std::vector<FileRival> chosen(const std::string& names) {
   return rivals;
 }
 
-// Echoes of 64 bytes, one after the other with a pause between them, until the file has been received. The sender is
+// Up to what ends with this text, or the end of the stream.
+bool read_until(int socket, const std::string& ending) {
+  std::string text;
+  while (!text.ends_with(ending)) {
+    char bytes[512];
+    const ssize_t size = ::recv(socket, bytes, sizeof bytes, 0);
+    if (size <= 0) return false;
+    text.append(bytes, static_cast<std::size_t>(size));
+  }
+  return true;
+}
+bool say(int socket, const std::string& text) {
+  return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+}
+
+// Both in the room: what one says comes to the other, who joined later.
+bool enter(int one, int other) {
+  if (!say(one, "Ann\n") || !say(other, "Ben\n")) return false;
+  while (say(one, "there?\n")) {
+    pollfd readable{other, POLLIN, 0};
+    if (::poll(&readable, 1, 10) > 0) return read_until(other, "there?\n");
+  }
+  return false;
+}
+
+// Lines of 64 bytes, one after the other with a pause between them, until the file has been received. The sender is
 // the others' processor's; this process must not wait for it, so it comes before it where it may.
-void measure_beside(const Settings& settings, const FileRival& rival, int (*receive_beside)(int, const char*, int)) {
+void measure_beside(const Settings& settings, const FileRival& rival, ReceiveBeside receive_beside) {
   std::vector<double> latencies_s;
   ::setpriority(PRIO_PROCESS, 0, -20);
   for (std::uint64_t round = 0; round < settings.rounds; ++round) {
     ::unlink(settings.into.c_str());
     const Connection file = connect();
-    const Connection echo = connect();
+    const Connection ann = connect();
+    const Connection ben = connect();
     const pid_t receiver = start([&] {
       pin_to_server_cpu();
-      ::close(file.sender);
-      ::close(echo.sender);
-      return receive_beside(file.receiver, settings.into.c_str(), echo.receiver);
+      for (const int others : {file.sender, ann.sender, ben.sender}) ::close(others);
+      return receive_beside(file.receiver, settings.into.c_str(), ann.receiver, ben.receiver);
     });
+    const bool entered = enter(ann.sender, ben.sender);
     const pid_t sender = start([&] {
       ::setpriority(PRIO_PROCESS, 0, 0);
       pin_to_load_cpu();
-      ::close(file.receiver);
-      ::close(echo.receiver);
-      ::close(echo.sender);
+      for (const int others : {file.receiver, ann.receiver, ann.sender, ben.receiver, ben.sender}) ::close(others);
       return rival.send(file.sender, settings.from.c_str());
     });
-    for (const int mine : {file.sender, file.receiver, echo.receiver}) ::close(mine);
-    char text[64] = {};
-    for (;;) {
+    for (const int not_mine : {file.sender, file.receiver, ann.receiver, ben.receiver}) ::close(not_mine);
+    std::string line(63, 'x');
+    line += '\n';
+    while (entered) {
       const double began_s = now_s();
-      if (::send(echo.sender, text, sizeof text, MSG_NOSIGNAL) != sizeof text) break;
-      if (::recv(echo.sender, text, sizeof text, MSG_WAITALL) != sizeof text) break;
+      if (!say(ann.sender, line) || !read_until(ben.sender, "x\n")) break;
       latencies_s.push_back(now_s() - began_s);
-      const timespec pause{0, kEchoPause_ns};
+      const timespec pause{0, kLinePause_ns};
       ::nanosleep(&pause, nullptr);
     }
-    ::close(echo.sender);
+    ::close(ann.sender);
+    ::close(ben.sender);
     end_of(sender, rival.name);
     end_of(receiver, rival.name);
     if (round == 0) verify(settings, rival.name);
   }
-  std::fprintf(stderr, "%s: %zu echoes beside the transfer: p50 %.0f us, p99 %.0f us, greatest %.0f us\n", rival.name,
-               latencies_s.size(), percentile(latencies_s, 0.5) * 1e6, percentile(latencies_s, 0.99) * 1e6,
+  std::fprintf(stderr, "%s: %zu lines of a chat beside the transfer: p50 %.0f us, p99 %.0f us, greatest %.0f us\n",
+               rival.name, latencies_s.size(), percentile(latencies_s, 0.5) * 1e6, percentile(latencies_s, 0.99) * 1e6,
                percentile(latencies_s, 1) * 1e6);
 }
 
@@ -239,7 +265,7 @@ FileRival::FileRival(const char* rival_name, End send_file, End receive_file, co
   registry().push_back(*this);
 }
 
-int file_main(int argc, char** argv, int (*receive_beside)(int, const char*, int)) {
+int file_main(int argc, char** argv, ReceiveBeside receive_beside) {
   Arguments arguments{argc, argv};
   Settings settings{};
   settings.bytes = arguments.take_number("megabytes", 256, 1, 100'000) * kMegabyte;

@@ -4,7 +4,7 @@
 //
 //   bench_file                      rounds of all rivals in turn, then tables of medians and ratios
 //   bench_file --megabytes=1000     with a gigabyte instead of 256 MB
-//   bench_file --beside             how long an echo takes on the loop that receives the file
+//   bench_file --beside             how long a line takes in a chat room on the loop that receives the file
 //
 // Own options: --megabytes=256 --rounds=7 --only=a,b,c (all) --dir=/dev/shm (where the files are)
 // --samples=FILE. All others are Google Benchmark's.
@@ -25,9 +25,12 @@ struct FileRival {
   const char* absence;
 };
 
-/// The whole of main(). `receive_beside` receives a file from the first socket while it echoes on the second, on one
-/// loop, until the file's stream ends.
-int file_main(int argc, char** argv, int (*receive_beside)(int socket, const char* path, int echo));
+/// Receives a file from the first socket while two people chat over the others, on one loop, until the file's stream
+/// ends. Each says a name on the first line, and then what the other gets.
+using ReceiveBeside = int (*)(int socket, const char* path, int one, int other);
+
+/// The whole of main().
+int file_main(int argc, char** argv, ReceiveBeside receive_beside);
 
 /// In pieces of this size rivals move what passes through the program: the best size for all of them.
 inline constexpr unsigned kFilePieceBytes = 256 * 1024;
