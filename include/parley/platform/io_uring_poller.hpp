@@ -9,6 +9,11 @@
 // needs memory of the caller's, cancel() is always true, and destroying a frame has nothing to reap. Sends that wait in
 // the kernel would not be faster: it would poll for them as we do.
 //
+// Nor would accepts and receives that complete many times, into buffers that the kernel picks: a bare loop that has all
+// of this (benchmarks/rivals/io_uring) costs 0.95 to 1.08 of a bare epoll loop's processor time in echo, and 0.96 to 0.99
+// in accepting (6.18). Receives that the kernel is given one by one, as operations that may be cancelled need them, cost
+// 1.07 to 1.20.
+//
 // What a poll refers to is a slot, not the pollable: it is given away only after the poll's last completion. An armed
 // poll holds on to its socket even after close(), therefore forget() has the kernel let go at once.
 
