@@ -69,6 +69,7 @@ static_assert(sizeof(WaitArgument) == 24);
 inline constexpr std::uint8_t poll_add = 6;
 inline constexpr std::uint8_t send_message = 9;
 inline constexpr std::uint8_t cancel = 14;
+inline constexpr std::uint8_t read = 22;  // 5.6
 inline constexpr std::uint8_t send = 26;
 
 /// Events of poll(2) or epoll(7), as an entry has them.

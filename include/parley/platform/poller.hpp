@@ -7,6 +7,7 @@
 // when the kernel has carried it out. The layer above steps a request in the same way after either.
 
 #include <parley/platform/clock.hpp>
+#include <parley/platform/file_read.hpp>
 #include <parley/platform/native_handle.hpp>
 #include <parley/platform/send_batch.hpp>
 
@@ -91,6 +92,10 @@ class Poller {
   virtual SendBatch* send_batch() noexcept { return nullptr; }
   /// Makes all sends of that batch, none of which waits, and sets their outcomes.
   virtual void carry_out(SendBatch&) noexcept {}
+
+  /// Reads while the loop goes on; wait() tells when it has ended. False where that cannot be had, or not so many at a
+  /// time. It cannot be cancelled.
+  virtual bool read_file(FileRead&) noexcept { return false; }
 };
 
 }  // namespace parley::inline PARLEY_ABI::platform

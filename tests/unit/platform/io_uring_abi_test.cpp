@@ -54,6 +54,7 @@ TEST_CASE("the numbers are the kernel's") {
   CHECK(uring::poll_add == IORING_OP_POLL_ADD);
   CHECK(uring::send_message == IORING_OP_SENDMSG);
   CHECK(uring::cancel == IORING_OP_ASYNC_CANCEL);
+  CHECK(uring::read == IORING_OP_READ);
   CHECK(uring::send == IORING_OP_SEND);
   CHECK(uring::setup::completion_size == IORING_SETUP_CQSIZE);
   CHECK(uring::setup::clamp == IORING_SETUP_CLAMP);

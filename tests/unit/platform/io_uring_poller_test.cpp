@@ -3,13 +3,18 @@
 
 #include "polled_pair.hpp"
 #include "support/faults.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -47,6 +52,38 @@ class Crowd {
   IoUringPoller& poller_;
   std::vector<std::unique_ptr<Pollable>> pollables_;
   std::vector<Request> requests_;
+};
+
+// A read that notes what it is told. Of a pipe, it takes until something is written, as with a slow disk.
+struct Reading : FileRead {
+  explicit Reading(NativeSocket from) : FileRead{from, 0, bytes, sizeof bytes, &note, {0, 0}} {}
+  static void note(FileRead& read, bool let_go) noexcept {
+    auto& self = static_cast<Reading&>(read);
+    ++self.told;
+    self.let_go = let_go;
+  }
+  bool wait_for(IoUringPoller& poller) {
+    for (int waits = 0; told == 0 && waits < 5; ++waits) {
+      Finished finished;
+      if (poller.wait(1s, finished) != 0) return false;
+    }
+    return told == 1;
+  }
+  char bytes[8] = {};
+  int told = 0;
+  bool let_go = false;
+};
+
+struct Pipe {
+  Pipe() {
+    int both[2];
+    REQUIRE(::pipe(both) == 0);
+    from = NativeHandle(both[0]);
+    to = NativeHandle(both[1]);
+  }
+  void write(const char* text, std::size_t size) const { REQUIRE(::write(to.get(), text, size) > 0); }
+  NativeHandle from;
+  NativeHandle to;
 };
 
 }  // namespace
@@ -214,4 +251,139 @@ TEST_CASE_METHOD(Fixture, "it makes sends together") {
   poller.carry_out(*batch);
   CHECK(batch->sends()[0].outcome.count == 1);
   CHECK(wait(Duration::max()) == 1);
+}
+
+TEST_CASE("a read of a file ends in wait(): with what is there, at the end, or with an error") {
+  if (!allowed()) return;
+  for (const Kernel kernel : {Kernel::any, Kernel::as_5_13, Kernel::as_5_10}) {
+    IoUringPoller poller(kernel);
+    REQUIRE(poller.open() == 0);
+    const support::TemporaryFolder folder;
+    const NativeHandle file(::open(folder.write("file", "0123456789").c_str(), O_RDONLY | O_CLOEXEC));
+    Reading part(file.get());
+    part.offset = 4;
+    Reading end(file.get());
+    end.offset = 10;
+    Reading none(-1);
+    for (Reading* read : {&part, &end, &none}) REQUIRE(poller.read_file(*read));
+    for (Reading* read : {&part, &end, &none}) {
+      REQUIRE(read->wait_for(poller));
+      CHECK(read->let_go);
+    }
+    CHECK(part.outcome.error == 0);
+    CHECK(std::string_view(part.bytes, part.outcome.count) == "456789");
+    CHECK(end.outcome.error == 0);
+    CHECK(end.outcome.count == 0);
+    CHECK(none.outcome.error == EBADF);
+  }
+}
+
+TEST_CASE("no more than 64 reads are under way; the next one is refused until one has ended") {
+  if (!allowed()) return;
+  IoUringPoller poller;
+  REQUIRE(poller.open() == 0);
+  const Pipe pipe;
+  std::vector<std::unique_ptr<Reading>> all;
+  for (std::size_t i = 0; i < IoUringReads::capacity; ++i) {
+    all.push_back(std::make_unique<Reading>(pipe.from.get()));
+    REQUIRE(poller.read_file(*all.back()));
+  }
+  Reading more(pipe.from.get());
+  CHECK_FALSE(poller.read_file(more));
+  pipe.write("x", 1);
+  Finished finished;
+  const auto ended = [&] {
+    return std::count_if(all.begin(), all.end(), [](const auto& read) { return read->told != 0; });
+  };
+  for (int waits = 0; ended() == 0 && waits < 100; ++waits) REQUIRE(poller.wait(1s, finished) == 0);
+  CHECK(ended() == 1);
+  CHECK(poller.read_file(more));
+  pipe.write(std::string(IoUringReads::capacity * sizeof more.bytes, 'x').data(), 512);
+  CHECK(more.wait_for(poller));
+  for (const auto& read : all) CHECK(read->wait_for(poller));
+}
+
+TEST_CASE_METHOD(Fixture, "reads and sockets do not get in each other's way, nor does one that is forgotten") {
+  if (!usable) return;
+  const Pipe pipe;
+  Reading read(pipe.from.get());
+  REQUIRE(poller.read_file(read));
+  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  CHECK(wait() == 0);
+  pipe.write("x", 1);
+  write();
+  poller.cancel(reader, Direction::read);
+  poller.forget(pollable);  // which looks at the completions that are there, and leaves this one to wait()
+  CHECK(read.told == 0);
+  CHECK(read.wait_for(poller));
+  CHECK(read.outcome.count == 1);
+}
+
+TEST_CASE("a read under way is lost where the loop goes on on another thread, and is told so") {
+  if (!allowed()) return;
+  static Reading* const lost = new Reading(-1);  // for ever, as the kernel may still write to it
+  const Pipe pipe;
+  lost->file = pipe.from.get();
+  IoUringPoller poller;
+  REQUIRE(poller.open() == 0);
+  Finished finished;
+  std::thread([&] {
+    CHECK(poller.read_file(*lost));
+    CHECK(poller.wait(Duration::zero(), finished) == 0);
+  }).join();
+  Reading next(pipe.from.get());
+  std::thread([&] {
+    CHECK(lost->wait_for(poller));
+    CHECK(poller.read_file(next));
+    pipe.write("x", 1);
+    CHECK(next.wait_for(poller));
+  }).join();
+  CHECK_FALSE(lost->let_go);
+  CHECK(lost->outcome.error == ECANCELED);
+  CHECK(next.outcome.count == 1);
+}
+
+TEST_CASE("a child that was forked has lost the reads, which are its parent's") {
+  if (!allowed()) return;
+  const Pipe pipe;
+  Reading read(pipe.from.get());
+  IoUringPoller poller;
+  REQUIRE(poller.open() == 0);
+  Finished finished;
+  REQUIRE(poller.read_file(read));
+  REQUIRE(poller.wait(Duration::zero(), finished) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool told = read.wait_for(poller) && !read.let_go && read.outcome.error == ECANCELED;
+    ::_exit(told ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  pipe.write("x", 1);
+  CHECK(read.wait_for(poller));
+  CHECK(read.let_go);
+}
+
+TEST_CASE("a poller that ends waits for its reads, unless its ring has failed") {
+  if (!allowed()) return;
+  const Pipe pipe;
+  pipe.write("x", 1);
+  Reading read(pipe.from.get());
+  Reading lost(pipe.from.get());
+  {
+    IoUringPoller poller;
+    REQUIRE(poller.open() == 0);
+    REQUIRE(poller.read_file(read));
+  }
+  CHECK(read.let_go);
+  CHECK(read.outcome.count == 1);
+  auto poller = std::make_unique<IoUringPoller>();
+  REQUIRE(poller->open() == 0);
+  REQUIRE(poller->read_file(lost));  // not yet the kernel's
+  support::Faults faults;
+  faults.fail_call("io_uring_enter", 1, EBADF);
+  poller.reset();
+  CHECK(lost.told == 1);
+  CHECK_FALSE(lost.let_go);
 }

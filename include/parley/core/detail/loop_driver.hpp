@@ -294,6 +294,7 @@ class LoopDriver : public Driver {
 
   platform::SendBatch* send_batch() noexcept override { return poller_->send_batch(); }
   void carry_out(platform::SendBatch& batch) noexcept override { poller_->carry_out(batch); }
+  bool read_file(platform::FileRead& read) noexcept override { return poller_->read_file(read); }
 
   void wake() noexcept override {
     if (poller_ != nullptr && !wake_pending_.exchange(true)) poller_->wake();

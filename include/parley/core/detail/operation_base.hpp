@@ -147,6 +147,8 @@ class Driver {
   /// Sends that gain by being made together; see Poller. On the driver's thread.
   virtual platform::SendBatch* send_batch() noexcept { return nullptr; }
   virtual void carry_out(platform::SendBatch&) noexcept {}
+  /// A read that is made meanwhile, see Poller. On the driver's thread.
+  virtual bool read_file(platform::FileRead&) noexcept { return false; }
 
   /// Buffers for readers to borrow. On the driver's thread.
   BufferPool& buffers() noexcept { return buffers_; }
