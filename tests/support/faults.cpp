@@ -37,13 +37,13 @@ namespace {
 
 // What tests/CMakeLists.txt tells the linker to wrap: where the two lists differ, a test does not link. The calls of
 // io_uring, which go through syscall(), have names of their own.
-constexpr std::array<std::string_view, 59> names{
+constexpr std::array<std::string_view, 60> names{
     // clang-format off
     "accept4", "bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait2", "epoll_wait", "eventfd", "fallocate",
     "fchmod", "fcntl", "fdatasync", "fdopendir", "flock", "fstat", "fstatat", "fstatvfs", "fsync", "ftruncate",
     "futimens", "getaddrinfo", "getpeername", "getsockname", "getsockopt", "io_uring_enter", "io_uring_register",
     "io_uring_setup", "linkat", "listen", "mkdir", "mkdirat", "open", "openat", "pipe2", "poll", "ppoll", "pread",
-    "pwrite", "read", "recv", "recvfrom", "recvmmsg", "recvmsg", "renameat", "renameat2", "send", "sendfile",
+    "preadv2", "pwrite", "read", "recv", "recvfrom", "recvmmsg", "recvmsg", "renameat", "renameat2", "send", "sendfile",
     "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair", "splice", "syncfs", "syscall",
     "unlinkat", "write",
     // clang-format on
@@ -312,6 +312,14 @@ WRAP_TRANSFER(sendto,
               (int fd, const void* data, std::size_t size, int flags, const sockaddr* address, socklen_t address_size),
               (fd, data, size, flags, address, address_size))
 WRAP_TRANSFER(write, (int fd, const void* data, std::size_t size), (fd, data, size))
+
+extern "C" ssize_t __real_preadv2(int, const iovec*, int, off_t, int);
+extern "C" ssize_t __wrap_preadv2(int fd, const iovec* pieces, int count, off_t offset, int flags) {
+  if (spoiled(index_of("preadv2"))) return -1;
+  const iovec first{pieces->iov_base, std::min(pieces->iov_len, most_bytes(fd))};
+  const bool less = first.iov_len < pieces->iov_len;
+  return __real_preadv2(fd, less ? &first : pieces, less ? 1 : count, offset, flags);
+}
 
 extern "C" ssize_t __real_sendmsg(int, const msghdr*, int);
 extern "C" ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {

@@ -36,8 +36,8 @@ class Faults {
   void fail_call(std::string_view name, std::size_t nth, int error);
   /// From now on every call to this function fails.
   void fail_always(std::string_view name, int error);
-  /// read, write, pread, pwrite, sendfile, splice, recv, recvfrom, recvmsg, send, sendto and sendmsg move at most `bytes` (at
-  /// least 1) a call. For streams and files: a datagram would be cut.
+  /// read, write, pread, preadv2, pwrite, sendfile, splice, recv, recvfrom, recvmsg, send, sendto and sendmsg move at most
+  /// `bytes` (at least 1) a call. For streams and files: a datagram would be cut.
   void short_transfers(std::size_t bytes = 1);
   /// sendmmsg and recvmmsg move at most so many messages (at least 1) a call.
   void few_messages(unsigned messages = 1);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
@@ -208,6 +209,17 @@ inline int make_folder_at(NativeSocket folder, const char* name, unsigned mode) 
 
 inline IoOutcome read_at(NativeSocket file, std::uint64_t offset, void* data, std::size_t size) noexcept {
   return detail::retry_interrupted([=] { return ::pread(file, data, size, static_cast<::off_t>(offset)); });
+}
+/// Of what is in memory already. EAGAIN where the disk would have to be waited for, and where that cannot be known other
+/// errors.
+inline IoOutcome read_at_now(NativeSocket file, std::uint64_t offset, void* data, std::size_t size) noexcept {
+#if defined(RWF_NOWAIT)  // 4.14
+  const ::iovec piece{data, size};
+  return detail::retry_interrupted(
+      [=] { return ::preadv2(file, &piece, 1, static_cast<::off_t>(offset), RWF_NOWAIT); });
+#else
+  return {0, ENOSYS};
+#endif
 }
 inline IoOutcome write_at(NativeSocket file, std::uint64_t offset, const void* data, std::size_t size) noexcept {
   return detail::retry_interrupted([=] { return ::pwrite(file, data, size, static_cast<::off_t>(offset)); });
