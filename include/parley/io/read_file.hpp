@@ -164,8 +164,8 @@ class ReadFileSteps {
 /// Cancelling:  a read that waits for the disk is abandoned, not stopped: it has the file open until it is done, and its
 ///              result is dropped. within(0s) reads what is in memory.
 /// Lifetimes:   the buffer until the operation ends. The file may be closed as soon as it is suspended.
-/// Memory:      up to 256 KiB for each read that waits. One for which the loop changed its thread meanwhile, on io_uring, is made
-///              anew, and its memory, to which the kernel may still write, never used again.
+/// Memory:      up to 256 KiB for each read that waits. One for which the loop changed its thread meanwhile, on io_uring,
+///              is made anew, and its memory, to which the kernel may still write, never used again.
 /// Threads:     any; several may read from one file at once. wait() waits for the disk on the pool.
 [[nodiscard]] inline auto read_file(const File& file, std::uint64_t offset, MutableBytes buffer) noexcept {
   return detail::StepOperation<detail::ReadFileSteps>(nullptr, file.shared_handle(), offset, buffer);
