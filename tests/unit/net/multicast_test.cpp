@@ -4,9 +4,12 @@
 
 #include "support/catch.hpp"
 #include "support/net.hpp"
+#include "support/own_network.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 
 using namespace parley;
 using namespace std::chrono_literals;
@@ -43,6 +46,13 @@ std::optional<Segment> segment(bool ipv6) {
   return {};
 }
 
+/// Has the loopback interface take IPv6 multicast, which few machines route there.
+struct LoopbackNetwork : support::OwnNetwork {
+  LoopbackNetwork() {
+    if (!why_not().empty()) WARN(why_not() << ": tested in the one that there is");
+  }
+};
+
 /// What has come in: texts with a space after each.
 std::string heard(UdpSocket& socket) {
   std::string all;
@@ -54,6 +64,7 @@ std::string heard(UdpSocket& socket) {
 }  // namespace
 
 TEST_CASE("all members of a group on one machine get what is sent to it, until they leave") {
+  const LoopbackNetwork network;
   for (const bool ipv6 : {false, true}) {
     auto with = segment(ipv6);
     if (!with) continue;
@@ -79,6 +90,7 @@ TEST_CASE("all members of a group on one machine get what is sent to it, until t
 }
 
 TEST_CASE("a sender that is a member hears itself, unless it switches the loop off") {
+  const LoopbackNetwork network;
   for (const bool ipv6 : {false, true}) {
     auto with = segment(ipv6);
     if (!with) continue;
@@ -92,6 +104,7 @@ TEST_CASE("a sender that is a member hears itself, unless it switches the loop o
 }
 
 TEST_CASE("of several senders only the one that was asked for is heard") {
+  const LoopbackNetwork network;
   auto with = segment(false);
   if (!with) return;
   auto member = with->member();
@@ -117,7 +130,161 @@ TEST_CASE("of several senders only the one that was asked for is heard") {
   CHECK(heard(member) == "a ");
 }
 
+namespace {
+
+bool have(const support::OwnNetwork& network) {
+  if (!network.why_not().empty()) WARN(network.why_not() << ": not tested");
+  return network.why_not().empty();
+}
+
+/// On the cable of an OwnNetwork, by one version of IP: a member of a group at both ends, and a sender at the left.
+struct Cable {
+  explicit Cable(bool ipv6)
+      : family(ipv6 ? family::ipv6 : family::ipv4),
+        any(ipv6 ? Address::any_v6(7777) : Address::any_v4(7777)),
+        group(Address::ip(ipv6 ? "ff02::7:77" : "239.255.77.77", 7777).value()) {
+    member.join_group(group, left).value();
+    member.join_group(group, right).value();
+    member.set(ReportDestination{}).value();
+    member.set(ReportHops{}).value();
+    sender.set(MulticastInterface{left}).value();
+  }
+  void send(std::string_view text) { sender.send_to(text, group).wait().value(); }
+
+  /// What comes next, and where: "text at right ".
+  std::string next() {
+    char buffer[100];
+    const auto got = member.recv_from(buffer, details).within(5s).wait();
+    if (!got) return got.error().message();
+    const std::string where = details.over == left ? "left" : details.over == right ? "right" : "nowhere";
+    return std::string(buffer, got->bytes) + " at " + where + ' ';
+  }
+  /// The next two, which come by different ways, and so in any order.
+  std::string next_two() {
+    const std::string a = next(), b = next();
+    return std::min(a, b) + std::max(a, b);
+  }
+
+  int family;
+  Address any, group;
+  Interface left = Interface::named("left").value();
+  Interface right = Interface::named("right").value();
+  UdpSocket member = UdpSocket::bind_shared(any).value();
+  UdpSocket sender = UdpSocket::open(family).value();
+  DatagramDetails details;
+};
+
+}  // namespace
+
+TEST_CASE("multicast leaves by the interface that was set, and tells where it was sent") {
+  const support::OwnNetwork network;
+  if (!have(network)) return;
+  for (const bool ipv6 : {false, true}) {
+    INFO("IPv6: " << ipv6);
+    Cable cable(ipv6);
+    cable.sender.set(MulticastLoop{false}).value();
+    cable.send("1");
+    CHECK(cable.next() == "1 at right ");
+    CHECK(cable.details.destination == cable.group.with_port(0));
+    cable.sender.set(MulticastInterface{cable.right}).value();
+    cable.send("2");
+    CHECK(cable.next() == "2 at left ");
+  }
+}
+
+TEST_CASE("without the loop only others hear, with no hops only this machine does") {
+  const support::OwnNetwork network;
+  if (!have(network)) return;
+  for (const bool ipv6 : {false, true}) {
+    INFO("IPv6: " << ipv6);
+    Cable cable(ipv6);
+    cable.send("all");
+    CHECK(cable.next_two() == "all at left all at right ");
+    CHECK(cable.details.hops == 1);
+    cable.sender.set(MulticastTtl{0}).value();
+    cable.send("here");
+    CHECK(cable.next() == "here at left ");
+    cable.sender.set(MulticastTtl{9}).value();
+    cable.sender.set(MulticastLoop{false}).value();
+    cable.send("there");
+    CHECK(cable.next() == "there at right ");
+    CHECK(cable.details.hops == 9);
+    CHECK(cable.sender.get<MulticastTtl>().value().hops == 9);
+    CHECK_FALSE(cable.sender.get<MulticastLoop>().value().enabled);
+  }
+}
+
+TEST_CASE("a membership is of one interface, and ends there alone") {
+  const support::OwnNetwork network;
+  if (!have(network)) return;
+  for (const bool ipv6 : {false, true}) {
+    INFO("IPv6: " << ipv6);
+    Cable cable(ipv6);
+    cable.member.leave_group(cable.group, cable.right).value();
+    CHECK(cable.member.leave_group(cable.group, cable.right).error() == std::errc::address_not_available);
+    cable.send("1");
+    CHECK(cable.next() == "1 at left ");
+    cable.member.leave_group(cable.group, cable.left).value();
+    cable.send("2");
+    cable.member.join_group(cable.group, cable.right).value();
+    cable.send("3");
+    CHECK(cable.next() == "3 at right ");
+  }
+}
+
+TEST_CASE("an IPv6 group's scope names the interface that it is joined on and sent by") {
+  const support::OwnNetwork network;
+  if (!have(network)) return;
+  Cable cable(true);
+  cable.sender.set(MulticastInterface{}).value();
+  const Address by_left = Address::ip("ff02::7:78%left", 7777).value();
+  const Address by_right = Address::ip("ff02::7:78%right", 7777).value();
+  cable.member.join_group(by_right).value();
+  cable.sender.set(MulticastLoop{false}).value();
+  cable.sender.send_to("1", by_right).wait().value();
+  cable.sender.send_to("2", by_left).wait().value();
+  CHECK(cable.next() == "2 at right ");
+  cable.sender.set(MulticastLoop{true}).value();
+  cable.sender.send_to("3", by_right).wait().value();
+  CHECK(cable.next() == "3 at right ");
+  cable.member.leave_group(by_right).value();
+  CHECK(cable.member.leave_group(by_right).error() == std::errc::address_not_available);
+}
+
+TEST_CASE("of several IPv6 senders only the one that was asked for is heard") {
+  const support::OwnNetwork network;
+  if (!have(network)) return;
+  Cable cable(true);
+  cable.member.leave_group(cable.group, cable.left).value();
+  cable.member.leave_group(cable.group, cable.right).value();
+  const Address first = Address::ip("fe80::1%left", 0).value();
+  const Address second = Address::ip("fd77::1", 0).value();
+  auto a = UdpSocket::bind(first).value();
+  auto b = UdpSocket::bind(second).value();
+  for (UdpSocket* sender : {&a, &b}) sender->set(MulticastInterface{cable.left}).value();
+  const auto both_send = [&] {
+    a.send_to("a", cable.group).wait().value();
+    b.send_to("b", cable.group).wait().value();
+  };
+  cable.member.join_source(cable.group, second, cable.right).value();
+  both_send();
+  CHECK(cable.next() == "b at right ");
+  cable.member.join_source(cable.group, first, cable.right).value();
+  both_send();
+  CHECK(cable.next() == "a at right ");
+  CHECK(cable.next() == "b at right ");
+  cable.member.leave_source(cable.group, second, cable.right).value();
+  both_send();
+  CHECK(cable.next() == "a at right ");
+  cable.member.leave_source(cable.group, first, cable.right).value();
+  both_send();
+  cable.member.join_group(cable.group, cable.left).value();
+  a.send_to("last", cable.group).wait().value();
+  CHECK(cable.next() == "last at left ");
+}
+
 TEST_CASE("a dual-stack socket joins groups of both versions") {
+  const LoopbackNetwork network;
   auto with = segment(false);
   auto opened = UdpSocket::open(family::ipv6);
   if (!with || !opened) return;
@@ -127,6 +294,11 @@ TEST_CASE("a dual-stack socket joins groups of both versions") {
   opened->join_group(with->group, with->interface_address).value();
   with->sender.send_to("by IPv4", with->group).wait().value();
   CHECK(heard(*opened) == "by IPv4 ");
+  auto by_ipv6 = segment(true);
+  if (!by_ipv6) return;
+  opened->join_group(by_ipv6->group, by_ipv6->interface_address).value();
+  by_ipv6->sender.send_to("by IPv6", by_ipv6->group.with_port(with->any.port())).wait().value();
+  CHECK(heard(*opened) == "by IPv6 ");
 }
 
 TEST_CASE("what is no group, no interface or no membership is told") {
