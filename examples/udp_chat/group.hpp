@@ -83,24 +83,32 @@ class Group {
   }
 
   bool open() {
+    if (!find_interface()) return false;
     const bool is_ipv6 = to().family() == parley::Address::Family::ipv6;
     const auto here = is_ipv6 ? parley::Address::any_v6(to().port()) : parley::Address::any_v4(to().port());
-    parley::Interface over;
-    if (options_.over.address) {
-      const auto found = parley::Interface::with_address(*options_.over.address);
-      if (!found) return display_.cannot("use the interface " + options_.over.address->host(), found.error());
-      over = *found;
-    }
     auto socket = parley::UdpSocket::bind_shared(here);
     if (!socket) return display_.cannot("listen on " + here.to_string(), socket.error());
-    parley::Result<> done = socket->join_group(to(), over);
+    parley::Result<> done = socket->join_group(to(), over_);
     if (!done) return display_.cannot("join the group " + to().to_string(), done.error());
-    if (over != parley::Interface()) done = socket->set(parley::MulticastInterface{over});
+    if (over_ != parley::Interface()) done = socket->set(parley::MulticastInterface{over_});
+    if (done) done = socket->set(parley::ReportDestination{});
     if (done) done = socket->set(parley::MulticastLoop{true});  // for others on this machine
     if (done) done = socket->set(parley::MulticastTtl{1});
     if (!done) return display_.cannot("send to the group " + to().to_string(), done.error());
     socket_ = std::move(*socket);
     return true;
+  }
+
+  // The scope of an IPv6 group names one as well.
+  bool find_interface() {
+    const parley::Interface of_group(to().scope_id());
+    over_ = of_group;
+    if (!options_.over.address) return true;
+    const auto found = parley::Interface::with_address(*options_.over.address);
+    if (!found) return display_.cannot("use the interface " + options_.over.address->host(), found.error());
+    over_ = *found;
+    if (of_group == parley::Interface() || over_ == of_group) return true;
+    return display_.refuse_usage("group", "--group names another interface than --interface");
   }
 
   bool announce() {
@@ -141,16 +149,24 @@ class Group {
   parley::Task<> receive() {
     char buffer[max_group_datagram + 1];  // a longer one is none of ours
     for (;;) {
-      const auto received = co_await socket_.recv_from(buffer);
+      parley::DatagramDetails details;
+      const auto received = co_await socket_.recv_from(buffer, details);
       if (received.error() == parley::Error::cancelled) co_return;
       if (!received) {
         display_.cannot("receive from the group " + to().to_string(), received.error());
         co_return;
       }
+      if (!is_of_this_segment(details)) continue;
       talk_->take({buffer, received->bytes}, received->from, parley::Clock::now());
       if (!show_events()) co_return;
       note_due();
     }
+  }
+
+  // Linux also gives a socket what comes to its IPv6 group by an interface where only others have joined it: of a
+  // segment that this machine is on twice, each would be heard twice, and by IPv6 seem to be two people.
+  bool is_of_this_segment(const parley::DatagramDetails& details) const {
+    return over_ == parley::Interface() || details.over == over_;
   }
 
   parley::Task<> follow_clock() {
@@ -268,6 +284,7 @@ class Group {
   GroupOptions options_;
   Display display_;
   parley::UdpSocket socket_;
+  parley::Interface over_;  // of the group; none in particular where nothing names one
   GroupTalk* talk_ = nullptr;
   RateLimit saying_{20, 40};
   parley::Channel<std::string> outgoing_{most_waiting};

@@ -10,12 +10,14 @@
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "program.hpp"
 #include "raw_socket.hpp"
 #include "support/catch.hpp"
 #include "support/lossy_relay.hpp"
+#include "support/own_network.hpp"
 
 using namespace programs;
 
@@ -121,6 +123,57 @@ TEST_CASE("udp_chat group: three people see each other, talk and leave") {
   CHECK(ben.errors().empty());
   CHECK(ann.wait_for_line("* Ben left"));
   CHECK(cem.wait_for_line("* Ben left"));
+}
+
+TEST_CASE("udp_chat group: three on a cable hear each other once, by IPv4 and IPv6") {
+  const support::OwnNetwork network;
+  if (!network.why_not().empty()) {
+    WARN(network.why_not() << ": not tested");
+    return;
+  }
+  struct Way {
+    std::string group, of_ann, of_ben, of_cem;
+  };
+  const auto way = GENERATE(Way{"239.255.77.77:7777", "10.77.0.1", "10.78.0.2", "10.78.0.2"},
+                            Way{"[ff02::77]:7777", "fe80::1%left", "fd78::2", "fe80::2%right"},
+                            Way{"[ff02::77%left]:7777", "fe80::1", "fd77::1", "fe80::1%left"},
+                            Way{"[ff12::77]:7777", "::1", "::1", "::1"});
+  INFO(way.group);
+  const auto start = [&](const std::string& name, const std::string& over) {
+    return command("udp_chat", {"group", "--group", way.group, "--interface", over, "--name", name});
+  };
+  Process ann(start("Ann", way.of_ann));
+  REQUIRE(ann.wait_for_line("* you are Ann in the group "));
+  Process ben(start("Ben", way.of_ben));
+  REQUIRE(ann.wait_for_line("* Ben is here"));
+  Process cem(start("Cem", way.of_cem));
+  for (Process* one : {&ann, &ben}) CHECK(one->wait_for_line("* Cem is here"));
+  for (int others = 0; others < 2; ++others) CHECK(cem.wait_for(" is here"));
+  for (const auto& [one, text] : {std::pair{&ann, "from Ann\n"}, {&ben, "from Ben\n"}, {&cem, "from Cem\n"}}) {
+    one->write(text);
+    for (Process* other : {&ann, &ben, &cem})
+      if (other != one) CHECK(other->wait_for_line("<").value_or("nothing").ends_with(std::string(text, 8)));
+  }
+  for (Process* one : {&ann, &ben, &cem}) {
+    one->write("/stats\n");
+    CHECK(one->wait_for_line("* received ") == "* received 2, lost 0, duplicated 0, out of order 0");
+  }
+  cem.close_input();
+  CHECK(ending(cem) == well);
+  CHECK(ann.wait_for_line("* Cem left"));
+}
+
+TEST_CASE("udp_chat group: a group of one interface is not joined on another") {
+  const support::OwnNetwork network;
+  if (!network.why_not().empty()) {
+    WARN(network.why_not() << ": not tested");
+    return;
+  }
+  const auto outcome = run_to_end(command(
+      "udp_chat", {"group", "--group", "[ff02::77%left]:7777", "--interface", "fe80::2%right", "--name", "Ann"}));
+  CHECK(outcome.exit == used_wrongly);
+  CHECK(outcome.errors ==
+        "udp_chat group: --group names another interface than --interface (udp_chat group --help tells more)\n");
 }
 
 TEST_CASE("udp_chat group: what was typed last still goes out") {
