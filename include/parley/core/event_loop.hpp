@@ -3,7 +3,9 @@
 
 // EventLoop: runs coroutines and their operations on one thread.
 
+#include <parley/core/detail/list.hpp>
 #include <parley/core/detail/loop_driver.hpp>
+#include <parley/core/loop_end_hook.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/task.hpp>
 #include <parley/platform/owned.hpp>
@@ -23,12 +25,13 @@ class EventLoop final : private detail::LoopDriver {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
   /// Destroys the detached tasks that still run; other coroutines suspended on the loop must have been destroyed
-  /// before. Sockets that belonged to the loop belong to none afterwards.
+  /// before. Sockets, listeners and connections that belonged to the loop belong to none afterwards.
   ~EventLoop() {
     { const std::lock_guard lock(stop_lock_); }  // whoever stopped it may still be inside stop()
     const Current current(*this);
     delete detached_.get();  // not reset(), which nulls the pointer first: destructors of tasks may detach() more
     static_cast<void>(detached_.release());
+    while (LoopEndHook* hook = end_hooks_.pop_front()) hook->loop_ends();
   }
 
   /// The loop that runs on this thread, or null.
@@ -109,6 +112,9 @@ class EventLoop final : private detail::LoopDriver {
     if (!hook.linked()) hooks_.push_back(hook);
   }
 
+  /// Has the hook called when the loop is destroyed. On the loop's thread. The hook is borrowed, and linked to nothing.
+  void at_loop_end(LoopEndHook& hook) noexcept { end_hooks_.push_back(hook); }
+
   /// The tasks that belong to the loop itself; see detach().
   Scope& detached() noexcept { return *detached_; }
 
@@ -140,6 +146,7 @@ class EventLoop final : private detail::LoopDriver {
     bool done_ = false;
   };
 
+  detail::List<LoopEndHook> end_hooks_;
   std::mutex stop_lock_;
   StopSource stop_;
   platform::Owned<Scope> detached_{new Scope};

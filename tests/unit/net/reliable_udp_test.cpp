@@ -50,6 +50,32 @@ Task<> make_ends(Ends& ends, const ReliableOptions& options = {}) {
 
 }  // namespace
 
+TEST_CASE("a listener, its connections and their loop end in any order") {
+  Ends ends;
+  {
+    EventLoop loop;
+    loop.run(make_ends(ends)).value();
+    ends.server.shutdown_send().value();  // which would go out at the end of the turn
+  }
+  SECTION("all at once") {}
+  SECTION("the listener first") { ends.listener.close(); }
+  SECTION("and they go on on another loop") {
+    on_loop([&]() -> Task<> {
+      const auto sent = co_await ends.client.send("hello");
+      CHECK(sent);
+      const auto got = co_await ends.server.recv_text();
+      CHECK(got.value() == "hello");
+      const auto end = co_await ends.client.recv_text();
+      CHECK(end.error() == Error::end_of_stream);
+    });
+  }
+  SECTION("or on none") {
+    std::thread other([&] { ends.client.send("hello").wait().value(); });
+    CHECK(ends.server.recv_text().within(10s).wait().value() == "hello");
+    other.join();
+  }
+}
+
 TEST_CASE("messages go both ways, whole, and an end is seen") {
   on_loop([]() -> Task<> {
     Ends ends;

@@ -206,12 +206,33 @@ class Hub final : public TurnEndHook, private EndpointEvents {
     Hub& hub_;
   };
 
+  class LoopEnd final : public LoopEndHook {
+   public:
+    explicit LoopEnd(Hub& hub) noexcept : hub_(hub) {}
+    void loop_ends() noexcept override { hub_.detach(); }
+
+   private:
+    Hub& hub_;
+  };
+
   bool attach(EventLoop& loop, Operation& operation) noexcept {
     loop_ = &loop;
-    if (reader_.start_unbudgeted(loop.driver()) && timer_.start_unbudgeted(loop.driver())) return true;
+    if (reader_.start_unbudgeted(loop.driver()) && timer_.start_unbudgeted(loop.driver())) {
+      loop.at_loop_end(loop_end_);
+      return true;
+    }
     loop_ = nullptr;
     operation.fail(reader_.error() ? Error::busy : Error::closed);
     return false;
+  }
+
+  // From now on as before there was a loop.
+  void detach() noexcept {
+    reader_.abandon();
+    timer_.abandon();
+    unlink();
+    timer_due_ = TimePoint::max();
+    loop_ = nullptr;
   }
 
   bool attend_on_thread(Operation& operation) noexcept {
@@ -360,6 +381,7 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   EventLoop* loop_ = nullptr;
   Reader reader_;
   Timer timer_;
+  LoopEnd loop_end_{*this};
   TimePoint timer_due_ = TimePoint::max();
   TimePoint blocked_until_{};
   std::unique_ptr<BatchCore> unsent_;  // what the system did not take yet; else nothing
