@@ -291,6 +291,31 @@ TEST_CASE("an unordered channel does not wait for what is missing") {
   CHECK(rest.size() == 3);
 }
 
+TEST_CASE("how much was lost lately is told rightly, of young connections and where datagrams only come late, too") {
+  const auto told = [](const Path& path) {
+    const int runs = 40;
+    double sum = 0;
+    for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+      World world(seed, path);
+      Pair pair(world, {});
+      REQUIRE(pair.far != nullptr);
+      for (int i = 0; i < 20; ++i) {
+        pair.client.send(*pair.near, "hello");
+        world.run_for(10ms);
+      }
+      world.run_for(2s);
+      CHECK(pair.near->connection->status().loss <= 1);
+      sum += pair.near->connection->status().loss;
+    }
+    return sum / runs;
+  };
+  CHECK(told({}) == 0);
+  const double lossy = told({.loss = 0.2});
+  CHECK(lossy > 0.15);
+  CHECK(lossy < 0.25);
+  CHECK(told({.reorder = 0.3}) < 0.03);
+}
+
 TEST_CASE("a receiver that does not read stops the sender, within the window, and loses nothing") {
   const ReliableOptions options{.max_message = 4000, .window = 20000, .send_buffer = 30000};
   World world(12, {.loss = 0.05});

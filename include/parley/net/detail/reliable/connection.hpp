@@ -15,6 +15,7 @@
 #include <parley/net/detail/reliable/ending.hpp>
 #include <parley/net/detail/reliable/frames.hpp>
 #include <parley/net/detail/reliable/incoming.hpp>
+#include <parley/net/detail/reliable/loss_share.hpp>
 #include <parley/net/detail/reliable/options.hpp>
 #include <parley/net/detail/reliable/outgoing.hpp>
 #include <parley/net/detail/reliable/probes.hpp>
@@ -110,7 +111,8 @@ class Connection {
     return counters_;
   }
   ReliableStatus status() const noexcept {
-    return {rtt_.smoothed(), rtt_.variation(), congestion_.window(), sent_.bytes_in_flight(), outgoing_.held(), loss_};
+    return {rtt_.smoothed(),         rtt_.variation(), congestion_.window(),
+            sent_.bytes_in_flight(), outgoing_.held(), loss_.told()};
   }
   /// Bytes kept for the peer's messages, as they are charged.
   std::size_t incoming_held() const noexcept { return incoming_.held(); }
@@ -211,12 +213,13 @@ class Connection {
           sent_.acknowledge(number, [&](const Item& item, bool was_lost) { acknowledge(item, was_lost); });
       if (!settled.known) return;
       any = true;
-      note_loss(false);
       if (settled.was_lost) {
         ++counters_.not_lost;
+        loss_.found();
         congestion_.not_lost(number);
         return;
       }
+      loss_.note(false);
       bytes += settled.bytes;
       if (number != largest) return;
       rtt_.sample(now - settled.time, delay);
@@ -239,7 +242,7 @@ class Connection {
         now, rtt_,
         [&](std::uint64_t number, std::size_t) {
           ++counters_.lost;
-          note_loss(true);
+          loss_.note(true);
           congestion_.lost(number, sent_.next());
         },
         [&](const Item& item) {
@@ -248,8 +251,6 @@ class Connection {
           if (item.what == Item::What::end) ending_.lost(static_cast<std::uint8_t>(item.message));
         });
   }
-
-  void note_loss(bool lost) noexcept { loss_ += ((lost ? 1.0 : 0.0) - loss_) / 64; }
 
   // ---- Time
 
@@ -318,7 +319,7 @@ class Connection {
     });
   }
   void add_copies(const Item& item, TimePoint now, bool probe) {
-    repeats_.add_copies(item, now, rtt_.smoothed(), loss_, sent_.in_flight(), probe);
+    repeats_.add_copies(item, now, rtt_.smoothed(), loss_.proven(), sent_.in_flight(), probe);
   }
   bool write_again(Writer& into, const Item& item) {
     if (!outgoing_.write_again(into, item)) return false;
@@ -390,7 +391,7 @@ class Connection {
   std::uint64_t departed_items_ = 0;
   TimePoint now_{};  // as of the last write()
   TimePoint loss_time_ = TimePoint::max();
-  double loss_ = 0;
+  LossShare loss_;
   bool tell_credit_ = false;
   bool lost_ = false;
   Ending ending_;
