@@ -50,6 +50,10 @@ Task<> make_ends(Ends& ends, const ReliableOptions& options = {}) {
 
 }  // namespace
 
+TEST_CASE("at port 0 nobody can be") {
+  CHECK(ReliableUdp::connect(Address::loopback_v4(0)).wait().error() == std::errc::invalid_argument);
+}
+
 TEST_CASE("a listener, its connections and their loop end in any order") {
   Ends ends;
   {

@@ -235,6 +235,10 @@ class OpenSteps {
  private:
   Hub& hub() const noexcept { return **hub_; }
   bool start(Operation& operation) noexcept {
+    if (to_->port() == 0) {
+      finish(operation, guest_, std::make_error_code(std::errc::invalid_argument));
+      return false;
+    }
     if (!hub().attend(operation)) return false;
     Result<Peer*> peer = std::make_error_code(std::errc::not_enough_memory);
     static_cast<void>(without_bad_alloc([&] { peer = hub().endpoint.connect(*to_, hub().now()); }));
