@@ -63,6 +63,8 @@ class DatagramRuns {
   DatagramRun& operator[](std::size_t index) noexcept { return runs_[index]; }
   const DatagramRun& operator[](std::size_t index) const noexcept { return runs_[index]; }
 
+  /// What add() gives the beginning of: a datagram may be written there before its size is known.
+  MutableBytes room() noexcept { return {memory_.get() + used_, capacity_ - used_}; }
   /// Room for one more datagram, behind the others.
   Result<MutableBytes> add(std::size_t size, const Address& peer, const platform::PacketInfo& info) noexcept {
     if (size > platform::longest_datagram) return Error::too_long;

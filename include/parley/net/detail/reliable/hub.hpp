@@ -304,14 +304,13 @@ class Hub final : public TurnEndHook, private EndpointEvents {
   }
   // A turn's share.
   void write_batch() {
-    std::array<std::byte, max_datagram> datagram;
     Address to;
     const TimePoint time = now();
-    while (unsent_->runs().datagrams() < datagrams_a_turn) {
-      const std::size_t size = endpoint.write(datagram, to, time);
+    DatagramRuns& runs = unsent_->runs();
+    while (runs.datagrams() < datagrams_a_turn && runs.room().size() >= max_datagram) {
+      const std::size_t size = endpoint.write(runs.room().first(max_datagram), to, time);
       if (size == 0) return;
-      const auto room = unsent_->runs().add(size, to, platform::PacketInfo());
-      if (room) std::memcpy(room->data(), datagram.data(), size);
+      static_cast<void>(runs.add(size, to, platform::PacketInfo()));
     }
   }
   // False: the rest not now. What the system refuses for any other reason counts as lost on the way.

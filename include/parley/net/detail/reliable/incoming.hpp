@@ -107,7 +107,7 @@ class Incoming {
       --missing;
       progress = now;
       if (!frame.bytes.empty()) {
-        std::memcpy(bytes.data() + frame.fragment * fragment_size, frame.bytes.data(), frame.bytes.size());
+        std::memmove(bytes.data() + frame.fragment * fragment_size, frame.bytes.data(), frame.bytes.size());
       }
     }
   };
