@@ -8,6 +8,7 @@
 #include <parley/core/race.hpp>
 #include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
+#include <parley/net/datagram_details.hpp>
 #include <parley/net/udp_socket.hpp>
 #include <parley/platform/random.hpp>
 

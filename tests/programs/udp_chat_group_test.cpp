@@ -149,10 +149,10 @@ TEST_CASE("udp_chat group: three on a cable hear each other once, by IPv4 and IP
   Process cem(start("Cem", way.of_cem));
   for (Process* one : {&ann, &ben}) CHECK(one->wait_for_line("* Cem is here"));
   for (int others = 0; others < 2; ++others) CHECK(cem.wait_for(" is here"));
-  for (const auto& [one, text] : {std::pair{&ann, "from Ann\n"}, {&ben, "from Ben\n"}, {&cem, "from Cem\n"}}) {
-    one->write(text);
+  for (const auto& [one, words] : {std::pair{&ann, "from Ann\n"}, {&ben, "from Ben\n"}, {&cem, "from Cem\n"}}) {
+    one->write(words);
     for (Process* other : {&ann, &ben, &cem})
-      if (other != one) CHECK(other->wait_for_line("<").value_or("nothing").ends_with(std::string(text, 8)));
+      if (other != one) CHECK(other->wait_for_line("<").value_or("nothing").ends_with(std::string(words, 8)));
   }
   for (Process* one : {&ann, &ben, &cem}) {
     one->write("/stats\n");

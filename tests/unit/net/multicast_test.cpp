@@ -2,6 +2,8 @@
 // Groups: what UdpSocket does with the options of net/datagram_options.hpp.
 #include <parley/net/udp_socket.hpp>
 
+#include <parley/net/datagram_details.hpp>
+
 #include "support/catch.hpp"
 #include "support/net.hpp"
 #include "support/own_network.hpp"
