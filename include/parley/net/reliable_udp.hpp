@@ -26,7 +26,7 @@
 // Threads:     as of a Socket: the first loop that awaits an operation on a listener, or on one of its connections,
 //              owns them all; elsewhere Error::wrong_loop. While it runs, the loop answers, asks and repeats by itself.
 //              Without a loop, wait() works for one thread at a time; then all that happens only while it waits, and
-//              it looks once in a millisecond. Everything must be destroyed before its loop, on its thread.
+//              it looks once in a millisecond. Destroyed on its loop's thread, or after the loop, as a Socket is.
 // Memory:      on each connection at most send_buffer, window (twice with latest-only channels) and about 10 KiB, taken
 //              as needed; and that for max_connections at most. A stranger whose address is not proven costs none. What
 //              goes out or comes in together has about 120 KiB for each thread, and for each socket that is blocked.
