@@ -235,7 +235,9 @@ class Client {
 
   // The name, or the wish to go on where one was.
   parley::Task<bool> refused(std::string_view why) {
-    if (!token_.empty()) {
+    const bool is_final = why == server_is_full || why == goes_on_elsewhere;
+    if (!token_.empty() && why == server_is_full) co_return view_.error(why);  // there may be a place later
+    if (!token_.empty() && !is_final) {
       token_.clear();
       epoch_ = sequence_ = 0;
       if (go_to_.empty()) go_to_ = room_;
@@ -244,7 +246,7 @@ class Client {
       co_return true;
     }
     const bool shown = !screen_.edits() && !options_.json ? true : view_.error(why);
-    if (!screen_.edits() || why == server_is_full) {
+    if (!screen_.edits() || is_final) {
       common::print_error("cannot join the chat at " + where() + ": " + parley::make_printable(why));
       status_ = 1;
       refused_ = true;

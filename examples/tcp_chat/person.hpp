@@ -27,6 +27,7 @@ struct Person : parley::QuietSession<Person> {
     std::string why;            // they are about to be sent away, for this
     std::string expelled;       // they are about to be sent to the lobby, for this
     std::uint64_t entered = 0;  // the newest message when they came to their room; counted for those who can come back
+    std::uint64_t connection = 0;     // the number of theirs, where they can come back
     parley::RateLimit::Use commands;  // of the server's rate; counted apart from what they say
   };
 

@@ -158,8 +158,12 @@ class Server {
 
   // Coming back.
 
-  std::string give_token(Person& person) {
+  /// The number of a connection that was just accepted: newer ones have higher numbers.
+  std::uint64_t number_connection() { return ++connections_; }
+
+  std::string give_token(Person& person, std::uint64_t connection) {
     person.more().token = make_token();
+    person.extra->connection = connection;
     resumable_[person.extra->token] = {&person, nullptr, {}};
     return person.extra->token;
   }
@@ -178,14 +182,20 @@ class Server {
     ++away_;
     if (entry.person->is_expelled()) move_to_lobby(*entry.person);
   }
+  /// Whether the person is there over a newer connection than that one. Then that one has been given up by its client,
+  /// though what it said last may be heard of only now.
+  bool has_newer_connection(const Person& person, std::uint64_t connection) const {
+    return person.numbered() && person.extra->connection > connection && !is_away(person);
+  }
   /// Everything that the old person is goes over to the new one, who has another connection.
-  void take_over(Person& old, Person& now) {
+  void take_over(Person& old, Person& now, std::uint64_t connection) {
     people_.remove(old);
     now.member = std::move(old.member);
     now.room = std::exchange(old.room, nullptr);
     now.is_operator = old.is_operator;
     now.wrong_passwords = old.wrong_passwords;
     now.more().token = old.extra->token;
+    now.extra->connection = connection;
     now.extra->entered = old.extra->entered;
     now.extra->expelled = std::move(old.extra->expelled);
     now.member.make_absent();  // until it is attached; the old connection may go away before
@@ -374,8 +384,9 @@ class Server {
   std::map<std::string, Resumable> resumable_;
   WaitingMap waiting_;  // in settled(), by token
   std::size_t away_ = 0;
-  parley::RoomCounters past_;  // of rooms that are no more
-  parley::Scope tasks_;        // last, so that they end first
+  std::uint64_t connections_ = 0;  // accepted so far
+  parley::RoomCounters past_;      // of rooms that are no more
+  parley::Scope tasks_;            // last, so that they end first
 };
 
 }  // namespace tcp_chat

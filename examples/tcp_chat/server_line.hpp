@@ -18,6 +18,9 @@ inline constexpr std::string_view welcome_line = "* welcome! Your first line is 
 /// Said, after "! ", to who finds no place; no name would help.
 inline constexpr std::string_view server_is_full = "the server is full";
 
+/// Said, after "! ", to who wants to go on with a session over an older connection than its own.
+inline constexpr std::string_view goes_on_elsewhere = "this session goes on over a newer connection";
+
 /// Said, after "! ", to who wants to open one more.
 inline constexpr std::string_view too_many_rooms = "there are too many rooms";
 

@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,7 +26,9 @@ namespace tcp_chat {
 class Admission {
  public:
   Admission(Server& server, Connection peer)
-      : server_(server), person_(std::make_unique<Person>(std::move(peer), server.options().max_line)) {}
+      : server_(server),
+        connection_(server.number_connection()),
+        person_(std::make_unique<Person>(std::move(peer), server.options().max_line)) {}
 
   /// Null: nobody came in, and who it was has been told why.
   parley::Task<std::unique_ptr<Person>> person() {
@@ -82,7 +85,7 @@ class Admission {
     Room& lobby = server_.lobby();
     if (lobby.chat.size() >= lobby.chat.options().max_members) co_return co_await refuse(server_is_full);
     const Server::KeptName kept(server_, name);
-    if (numbered) server_.give_token(*person_);
+    if (numbered) server_.give_token(*person_, connection_);
     over_ = !co_await introduce(*person_, lobby, name, lobby.chat.newest().sequence);
     log_with_address("connect", name);
     const auto entered = over_ ? parley::Result<>(parley::Error::closed) : server_.enter(*person_, lobby, name);
@@ -107,12 +110,14 @@ class Admission {
     const FirstWord numbers = first_word(token.rest);
     Person* old = co_await find_resumable(token.word);
     if (old == nullptr) co_return co_await refuse("there is nothing to resume");
+    over_ = server_.has_newer_connection(*old, connection_);
+    if (over_) co_return co_await refuse(goes_on_elsewhere);
     parley::ResumePoint after{number(numbers.word), number(numbers.rest)};
     Room& room = *old->room;
     const std::string name(old->name());
     const bool has_moved = after.epoch != room.chat.newest().epoch;  // and has not heard of it
     if (has_moved) after = {room.chat.newest().epoch, old->extra->entered};
-    server_.take_over(*old, *person_);
+    server_.take_over(*old, *person_, connection_);
     if (has_moved) {
       static_cast<void>(co_await introduce(*person_, room, name, after.sequence));
     } else {
@@ -170,6 +175,7 @@ class Admission {
   }
 
   Server& server_;
+  const std::uint64_t connection_;
   std::unique_ptr<Person> person_;
   bool over_ = false;  // no further attempt
 };
@@ -261,7 +267,8 @@ using Sessions = parley::QuietScope<Person, Attendance>;
 inline parley::Task<> arrive(Server& server, Sessions& sessions, Connection peer) {
   Admission admission(server, std::move(peer));
   std::unique_ptr<Person> person = co_await admission.person();
-  if (person != nullptr && person->is_expelled()) {  // while they resumed
+  // Until they wait for a line nothing wakes them, whatever has happened since they came in.
+  if (person != nullptr && (!person->member || person->sent_away() || person->is_expelled())) {
     Attendance attendance(server);
     person = co_await attendance.attend(std::move(person), parley::Error::cancelled);
   }

@@ -258,6 +258,14 @@ TEST_CASE("tcp_chat client goes on where it was") {
   CHECK(ann.wait_for_line("* connected again"));
   CHECK(ann.wait_for_line("<Ben> two"));
   CHECK(server.receive_until("\n") == "typed meanwhile\n");
+  // A server that has no place just then is asked again, for the same.
+  server.close();
+  server = played.accept("/resume 0123 77 7");
+  server.send("! the server is full\n");
+  CHECK(ann.wait_for_line("! the server is full"));
+  server.close();
+  server = played.accept("/resume 0123 77 7");
+  server.send("session 0123 77 7 lobby Ann\n");
   // Another room has its own numbers.
   server.send("session 0123 88 2 den Ann\n3 1700000000000 text Ben three\n");
   CHECK(ann.wait_for_line("<Ben> three"));
@@ -276,6 +284,19 @@ TEST_CASE("tcp_chat client goes on where it was") {
   CHECK(server.receive_until("\n") == "/quit\n");
   server.close();
   CHECK(ending(ann) == well);
+}
+
+TEST_CASE("tcp_chat client ends where its session goes on over a newer connection") {
+  PlayedServer played;
+  Process ann(client(played.listener.port(), {"--name", "Ann"}));
+  played.accept("/numbered 1 Ann").send("session 0123 77 5 lobby Ann\n");
+  RawSocket server = played.accept("/resume 0123 77 5");
+  const std::string why = "this session goes on over a newer connection";
+  server.send("* welcome!\n! " + why + "\n");
+  server.close();
+  CHECK(ending(ann) == failed);
+  CHECK(ann.errors() ==
+        "cannot join the chat at 127.0.0.1:" + std::to_string(played.listener.port()) + ": " + why + "\n");
 }
 
 TEST_CASE("tcp_chat client joins again when the server was killed and started again") {
