@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
@@ -57,6 +58,13 @@ inline void raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+/// What an environment variable says of how many loops servers are to have; empty where it says nothing.
+inline std::string chat_threads() {
+  const char* const threads = std::getenv("PARLEY_TEST_CHAT_THREADS");
+  return threads == nullptr ? "" : threads;
+}
+inline std::size_t loops() { return chat_threads().empty() ? 1 : std::strtoul(chat_threads().c_str(), nullptr, 10); }
 
 class ChatServer : public Process {
  public:
@@ -126,9 +134,7 @@ class ChatServer : public Process {
                : static_cast<std::uint16_t>(std::strtoul(line->c_str() + colon + 1, nullptr, 10));
   }
   static std::vector<std::string> words(std::vector<std::string> options) {
-    if (const char* const threads = std::getenv("PARLEY_TEST_CHAT_THREADS")) {
-      options.insert(options.begin(), {"--threads", threads});
-    }
+    if (!chat_threads().empty()) options.insert(options.begin(), {"--threads", chat_threads()});
     options.insert(options.begin(), {"server", "--port", "0"});
     return programs::command("tcp_chat", options);
   }
@@ -149,6 +155,14 @@ inline std::string so_far(RawSocket& client, const std::string& before = {}) {
 }
 inline bool answers(RawSocket& client, const std::string& before = {}) {
   return so_far(client, before).size() != std::string::npos;
+}
+
+/// How far any member has been behind, in bytes: what a loop hands to another one in a turn counts, too.
+inline std::size_t largest_lag(ChatServer& server) {
+  server.send_signal(SIGUSR1);
+  const std::string stats = server.wait_for("stats clients=").value_or("");
+  const std::size_t at = stats.rfind(" largest_lag=");
+  return at == stats.npos ? 0 : std::strtoul(stats.c_str() + at + 13, nullptr, 10);
 }
 
 inline std::size_t count_of(std::string_view text, std::string_view what) {

@@ -129,7 +129,8 @@ TEST_CASE("case 7: a storm of connections that are reset leaves no descriptor an
   CHECK(all_gone());
   CHECK(answers(witness));
   INFO("memory " << memory << " before, " << server.memory_bytes() << " after");
-  if (!sanitized) CHECK(server.memory_bytes() < memory + (std::size_t{1} << 20));
+  // Each further loop has memory of its own that grows until it has had its share; no more follows, however many come.
+  if (!sanitized) CHECK(server.memory_bytes() < memory + (2 * loops() - 1) * (std::size_t{1} << 20));
   if (by_hand("PARLEY_STRESS_CONNECTIONS"))
     WARN("memory " << memory << " before, " << server.memory_bytes() << " after");
   CHECK(so_far(witness, "/rooms\n").ends_with("* lobby: 1\n"));

@@ -222,12 +222,9 @@ namespace {
 void fill(ChatServer& server, RawSocket& talker, const std::string& name) {
   std::string texts;
   for (int i = 0; i < 4; ++i) texts += "/msg " + name + ' ' + std::string(4000, 'x') + "\n";
-  std::string stats;
   do {
     REQUIRE(answers(talker, texts));
-    server.send_signal(SIGUSR1);
-    stats = server.wait_for("stats clients=").value_or(" largest_lag=0");
-  } while (stats.ends_with(" largest_lag=0"));
+  } while (largest_lag(server) < 8 * texts.size());
 }
 
 }  // namespace
