@@ -22,6 +22,7 @@
 #include "../common/output.hpp"
 #include "client_options.hpp"
 #include "command_line.hpp"
+#include "dead_link.hpp"
 #include "message_view.hpp"
 #include "server_line.hpp"
 
@@ -363,6 +364,7 @@ class Client {
 inline parley::Task<parley::Result<parley::Socket>> connect_by_tcp(const ClientOptions& options) {
   auto connected = co_await parley::Socket::connect(options.host, options.port).within(std::chrono::seconds(10));
   if (!connected) co_return connected.error();
+  notice_dead_link(*connected, options.link_timeout_s);
   static_cast<void>(connected->set(parley::NoDelay{true}));
   co_return std::move(*connected);
 }

@@ -13,7 +13,8 @@ struct ClientOptions {
   std::uint16_t port = 8000;
   std::string name;
   std::string room;
-  std::string compat;  // empty: the chat of README.md
+  std::string compat;                 // empty: the chat of README.md
+  std::uint32_t link_timeout_s = 60;  // for anything to be heard of the server's system
   bool json = false;
   bool no_color = false;
 };

@@ -6,6 +6,7 @@
 //   nc 127.0.0.1 8000
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ std::string without_effect(const common::Arguments& arguments, const std::string
   return compat.empty() ? std::string() : arguments.given_but(options(compat));
 }
 
+bool is_link_timeout(std::uint32_t seconds) { return seconds >= 1 && seconds <= tcp_chat::max_link_timeout_s; }
+constexpr const char* link_timeout_range = "--link-timeout takes 1 to 3600";
+
 int run_server(const char* program, int argc, const char* const* argv) {
   tcp_chat::ServerOptions options;
   common::Arguments arguments("tcp_chat server", "A chat server: lines of text over TCP. Nothing is encrypted.");
@@ -55,6 +59,7 @@ int run_server(const char* program, int argc, const char* const* argv) {
   arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
   arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
   arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
+  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s, "for a sign of a client's machine; 1 to 3600");
   arguments.option("--resume-timeout", "SECONDS", options.resume_timeout_s, "for who was cut off to come back");
   arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
   arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
@@ -70,6 +75,7 @@ int run_server(const char* program, int argc, const char* const* argv) {
   if (options.threads < 1 || options.threads > tcp_chat::ServerOptions::max_threads) {
     return arguments.wrong_usage("--threads takes 1 to 64");
   }
+  if (!is_link_timeout(options.link_timeout_s)) return arguments.wrong_usage(link_timeout_range);
   std::string password;
   if (!options.password_file.empty()) {
     const auto read = common::read_password(options.password_file);
@@ -94,10 +100,14 @@ int run_client(int argc, const char* const* argv) {
                    "talks to a tutorial's server");
   arguments.flag("--json", options.json, "prints an object for each message");
   arguments.flag("--no-color", options.no_color, "prints no colours");
+  arguments.more();
+  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s,
+                   "for a sign of the server's machine; 1 to 3600");
   if (const auto status = arguments.parse(argc, argv)) return *status;
   if (const std::string useless = without_effect(arguments, options.compat, compat_client_options); !useless.empty()) {
     return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
+  if (!is_link_timeout(options.link_timeout_s)) return arguments.wrong_usage(link_timeout_range);
   if (options.compat == "hii" && options.name.empty()) return arguments.wrong_usage("say --name NAME");
   return parley::run(options.compat.empty() ? tcp_chat::take_part(options) : tcp_chat::take_part_compat(options));
 }

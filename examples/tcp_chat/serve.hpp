@@ -24,6 +24,7 @@
 #include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
 #include "../common/output.hpp"
+#include "dead_link.hpp"
 #include "server.hpp"
 #include "server_line.hpp"
 #include "session.hpp"
@@ -62,12 +63,9 @@ class Accepting {
   Sessions& sessions() { return sessions_; }
 
  private:
-  // A peer that has gone without a word is noticed after a minute, whether it was silent or had something to get. Small
-  // messages go out at once.
-  static void prepare(parley::Socket& peer) {
-    static_cast<void>(peer.set(parley::KeepAlive{true}));
-    static_cast<void>(peer.set(parley::KeepAliveTimes{std::chrono::seconds(30), std::chrono::seconds(10), 3}));
-    static_cast<void>(peer.set(parley::UserTimeout{std::chrono::seconds(60)}));
+  // Small messages go out at once.
+  void prepare(parley::Socket& peer) const {
+    notice_dead_link(peer, server_.options().link_timeout_s);
     static_cast<void>(peer.set(parley::NoDelay{true}));
   }
 

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::string slow = "disconnect";
   std::uint32_t name_timeout_s = 30;
   std::uint32_t idle_timeout_s = 0;     // 0: none
+  std::uint32_t link_timeout_s = 60;    // for anything to be heard of a client's system
   std::uint32_t resume_timeout_s = 60;  // for who was cut off to come back
   std::string motd;
   std::string password_file;

@@ -374,9 +374,9 @@ TEST_CASE("tcp_chat explains itself") {
     CHECK(help.find("\n  " + option) != std::string::npos);
     CHECK(all.find("\n  " + option) != std::string::npos);
   }
-  for (const std::string option :
-       {"--unix", "--max-clients", "--max-line", "--max-lag", "--slow", "--name-timeout", "--idle-timeout", "--motd",
-        "--operator-password-file", "--log ", "--log-messages", "--stats-every", "--quiet"}) {
+  for (const std::string option : {"--unix", "--max-clients", "--max-line", "--max-lag", "--slow", "--name-timeout",
+                                   "--idle-timeout", "--link-timeout", "--motd", "--operator-password-file", "--log ",
+                                   "--log-messages", "--stats-every", "--quiet"}) {
     CHECK(help.find("\n  " + option) == std::string::npos);
     CHECK(all.find("\n  " + option) != std::string::npos);
   }
@@ -396,6 +396,8 @@ TEST_CASE("tcp_chat tells wrong usage in one line, with status 2") {
                                                     {"server", "--threads", "0"},
                                                     {"server", "--threads", "65"},
                                                     {"server", "--compat", "hii", "--threads", "2"},
+                                                    {"server", "--link-timeout", "0"},
+                                                    {"client", "--name", "Ann", "--link-timeout", "3601"},
                                                     {"server", "--quiet=yes"},
                                                     {"server", "--what\x1b[2J"},
                                                     {"client"},
@@ -418,8 +420,8 @@ TEST_CASE("tcp_chat tells wrong usage in one line, with status 2") {
 TEST_CASE("tcp_chat --compat refuses options that would have no effect, and takes those that have") {
   const auto run = [](std::vector<std::string> words) { return run_to_end(command("tcp_chat", words)); };
   for (const std::string option :
-       {"--history", "--threads", "--max-line", "--name-timeout", "--idle-timeout", "--resume-timeout", "--stats-every",
-        "--unix", "--motd", "--operator-password-file"}) {
+       {"--history", "--threads", "--max-line", "--name-timeout", "--idle-timeout", "--link-timeout",
+        "--resume-timeout", "--stats-every", "--unix", "--motd", "--operator-password-file"}) {
     const Outcome outcome = run({"server", "--compat", "welcome", option, "1"});
     CHECK(outcome.exit == used_wrongly);
     CHECK(outcome.errors ==

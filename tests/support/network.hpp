@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Networks of a test's own (Linux network namespaces), whose links can be cut without anybody being told.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace support {
+
+/// The interfaces and connections that a machine of its own would have. What is started inside belongs to it.
+class Network {
+ public:
+  /// Throws std::system_error where this process may not make one.
+  Network() {
+    check(::unshare(CLONE_NEWNET), "unshare");
+    inside_ = current();
+    enter(outside_);
+  }
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  ~Network() { ::close(inside_); }
+
+  /// Calls the function inside.
+  template <class Function>
+  auto within(Function function) const {
+    const Visit visit(*this);
+    return function();
+  }
+  /// By which other processes can name it.
+  std::string path() const { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(inside_); }
+
+ private:
+  struct Visit {
+    explicit Visit(const Network& to) { enter(to.inside_); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() { enter(outside_); }
+  };
+
+  // This thread's.
+  static int current() {
+    const int descriptor = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    check(descriptor, "/proc/thread-self/ns/net");
+    return descriptor;
+  }
+  static void enter(int network) { check(::setns(network, CLONE_NEWNET), "setns"); }
+  static void check(int result, const char* call) {
+    if (result < 0) throw std::system_error(errno, std::system_category(), call);
+  }
+
+  static inline const int outside_ = current();  // what the tests began with
+  int inside_ = -1;
+};
+
+}  // namespace support
