@@ -28,6 +28,7 @@ class Admission {
   Admission(Server& server, Connection peer)
       : server_(server),
         connection_(server.number_connection()),
+        address_(server.options().quiet ? std::string() : peer.peer()),
         person_(std::make_unique<Person>(std::move(peer), server.options().max_line)) {}
 
   /// Null: nobody came in, and who it was has been told why.
@@ -101,7 +102,7 @@ class Admission {
 
   void log_with_address(std::string_view event, std::string_view name) {
     if (server_.options().quiet) return;
-    server_.log().event(event, {{"name", name}, {"address", person_->peer.peer()}});
+    server_.log().event(event, {{"name", name}, {"address", address_}});
   }
 
   // "/resume TOKEN EPOCH SEQUENCE"
@@ -176,6 +177,7 @@ class Admission {
 
   Server& server_;
   const std::uint64_t connection_;
+  const std::string address_;  // asked for early, since it is lost with the connection; for the log
   std::unique_ptr<Person> person_;
   bool over_ = false;  // no further attempt
 };

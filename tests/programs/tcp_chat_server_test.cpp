@@ -271,6 +271,18 @@ TEST_CASE("tcp_chat: nobody forges a line of the log") {
   for (const std::string& line : lines_of(server.output())) CHECK_FALSE(line.starts_with("2026-01-01 00:00:00"));
 }
 
+TEST_CASE("tcp_chat logs where somebody came from who has gone before the name was read") {
+  ChatServer server;
+  Guest eve = server.connect();
+  CHECK(eve.hear() == ChatServer::greeting);
+  server.send_signal(SIGSTOP);
+  const std::string address = "address=127.0.0.1:" + std::to_string(eve.socket.port());
+  eve.say("Eve");
+  eve.socket.reset();
+  server.send_signal(SIGCONT);
+  CHECK(server.wait_for("connect name=Eve " + address));
+}
+
 TEST_CASE("tcp_chat logs what is said only where that was asked for, and nothing with --quiet") {
   {
     ChatServer server;
