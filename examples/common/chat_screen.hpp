@@ -63,9 +63,7 @@ class ChatScreen {
   ChatScreen(const ChatScreen&) = delete;
   ChatScreen& operator=(const ChatScreen&) = delete;
   /// Removes the line that was being typed, and restores the terminal.
-  ~ChatScreen() {
-    if (edits_) write_to_terminal(editor_.hide());
-  }
+  ~ChatScreen() { hide(); }
 
   /// Completes when a line was entered: Result<std::string>.
   /// Errors: Error::end_of_stream at the end of the input (Ctrl-D on an empty line), then always; those of Keyboard.
@@ -93,6 +91,11 @@ class ChatScreen {
   void set_prompt(std::string_view text, Colour colour = Colour::bold) {
     editor_.set_prompt(text, has_colours_ ? sgr_of(colour) : std::string_view());
     update();
+  }
+
+  /// Removes the line that is being typed, until it changes or something is printed: before a last word goes past here.
+  void hide() {
+    if (edits_) static_cast<void>(write_to_terminal(editor_.hide()));
   }
 
   /// Whether lines are edited; then there is a prompt.

@@ -51,7 +51,7 @@ class Client {
     if (name_.empty() && !co_await ask_for_name()) co_return status_;
     go_to_ = options_.room;
     auto connected = co_await connect_(options_);
-    if (!connected) co_return common::give_up("cannot connect to " + where(), connected.error());
+    if (!connected) co_return cannot_connect(connected.error());
     parley::Scope typing;
     typing.spawn(type());
     for (;;) {
@@ -66,7 +66,7 @@ class Client {
       if (!connected) break;
     }
     if (!connected && connected.error() != parley::Error::cancelled) {
-      status_ = common::give_up("cannot connect to " + where(), connected.error());
+      status_ = cannot_connect(connected.error());
     }
     static_cast<void>(co_await typing.cancel_and_join());
     co_return status_;
@@ -85,6 +85,10 @@ class Client {
     return screen;
   }
 
+  int cannot_connect(std::error_code why) {
+    screen_.hide();
+    return common::give_up("cannot connect to " + where(), why);
+  }
   std::string where() const { return common::endpoint(options_.host, options_.port); }
 
   // False: there is none.
@@ -116,11 +120,11 @@ class Client {
     parley::Result<Stream> connected = parley::Error::end_of_stream;  // by a server that only accepts
     while (attempts_ < most_attempts) {
       const bool first = attempts_++ == 0;
-      if (!co_await parley::sleep(std::exchange(pause_, std::min(pause_ * 2, longest_pause)))) {
-        co_return parley::Error::cancelled;
-      }
-      if (over_) co_return parley::Error::cancelled;
+      const auto leaves =
+          co_await leaving_.receive().within(std::exchange(pause_, std::min(pause_ * 2, longest_pause)));
+      if (over_ || leaves.error() != parley::Error::timed_out) co_return parley::Error::cancelled;
       connected = co_await connect_(options_);
+      if (over_) co_return parley::Error::cancelled;
       if (connected || connected.error() == parley::Error::cancelled) co_return connected;
       if (first) view_.notice("trying again, with longer and longer pauses; Ctrl-C ends");
     }
@@ -248,6 +252,7 @@ class Client {
     }
     const bool shown = !screen_.edits() && !options_.json ? true : view_.error(why);
     if (!screen_.edits() || is_final) {
+      screen_.hide();
       common::print_error("cannot join the chat at " + where() + ": " + parley::make_printable(why));
       status_ = 1;
       refused_ = true;
@@ -273,12 +278,13 @@ class Client {
         co_await send(introduction());
         continue;
       }
+      const bool quits = first_word(*line).word == "/quit";
+      if (quits && leaves_unconnected()) co_return;
       // What is typed while there is no connection waits for one, and for the room that it is meant for.
       while (!is_settled() && !over_) {
         if (!co_await changes_.receive()) co_return;
       }
       if (over_) co_return;
-      const bool quits = first_word(*line).word == "/quit";
       if (line->empty()) continue;
       const bool is_told = first_word(*line).word == "/stats" && show_quality();
       if (is_told) continue;
@@ -286,7 +292,16 @@ class Client {
       co_await send(*line);
       if (quits) co_return co_await give_time_to_end();
     }
-    co_await end_of_input();
+    if (!leaves_unconnected()) co_await end_of_input();
+  }
+
+  // At a terminal nobody waits for a connection only to leave.
+  bool leaves_unconnected() {
+    if (!screen_.edits() || server_ != nullptr) return false;
+    over_ = true;
+    static_cast<void>(leaving_.try_send(0));
+    note_change();
+    return true;
   }
 
   // False: there is nothing to tell.
@@ -351,6 +366,7 @@ class Client {
   bool over_ = false;                  // no new connection after this one
   bool refused_ = false;               // by the server, and nobody can be asked for another name
   parley::Channel<int> changes_{1};    // of server_, introduced_ and go_to_
+  parley::Channel<int> leaving_{1};    // whoever waits for a new connection
   parley::Channel<int> sent_{1};       // one less of sends_
   int sends_ = 0;                      // under way
   parley::TimePoint lines_through_{};  // when the server should have taken all

@@ -411,6 +411,31 @@ TEST_CASE("tcp_chat client at a terminal: a prompt, times and colours") {
   CHECK(ben.hear_until("* Anna left (went to den)") == "* Ann is now Anna\n");
 }
 
+TEST_CASE("tcp_chat client at a terminal says why it cannot connect on a row of its own") {
+  const std::uint16_t port = RawSocket::listen().port();
+  AtTerminal ann(port, {"--name", "Ann", "--no-color"});
+  CHECK(ann.ending() == failed);
+  const std::string shown = without_escapes(ann.output());
+  CHECK(shown.find("cannot connect to ") != std::string::npos);
+  CHECK(shown.find("> cannot connect to ") == std::string::npos);
+}
+
+TEST_CASE("tcp_chat client at a terminal waits for no connection only to leave") {
+  PlayedServer played;
+  AtTerminal ann(played.listener.port(), {"--name", "Ann"});
+  {
+    RawSocket server = played.accept("/numbered 1 Ann");
+    server.send("session 0123 77 5 lobby Ann\n");
+    REQUIRE(ann.wait_for("Ann@lobby> "));
+    played.listener.close();
+  }
+  REQUIRE(ann.wait_for("trying again"));
+  SECTION("Ctrl-D") { ann.type("\x04"); }
+  SECTION("/quit") { ann.type("/quit\r"); }
+  CHECK(ann.ending(std::chrono::seconds(5)) == well);
+  CHECK(ann.has_modes_of_before());
+}
+
 TEST_CASE("tcp_chat client --no-color at a terminal") {
   ChatServer server;
   AtTerminal ann(server.port, {"--name", "Ann", "--no-color"});
