@@ -130,9 +130,9 @@ TEST_CASE("case 1: the others are told of who was too slow") {
   RawSocket talker = server.join("talker");
   RawSocket reader = server.join("reader");
   std::string texts;
-  for (int i = 0; i < 50; ++i) texts += std::string(4000, 'x') + "\n";
+  for (int i = 0; i < 10; ++i) texts += std::string(4000, 'x') + "\n";  // less than anybody may be behind
   std::string heard;
-  for (int i = 0; i < 100 && heard.find("* slow left") == heard.npos; ++i) {
+  for (int i = 0; i < 500 && heard.find("* slow left") == heard.npos; ++i) {
     REQUIRE(answers(talker, texts));
     heard += so_far(reader);
   }
