@@ -149,7 +149,8 @@ class Client {
       }
     }
     const std::error_code ended = asked ? line.error() : asked.error();
-    if (ended == parley::Error::cancelled) {  // Ctrl-C: so that the others know at once
+    const bool leaves = !ended || ended == parley::Error::cancelled;  // by itself: nothing can be shown, or Ctrl-C
+    if (leaves) {                                                     // so that the others know at once
       static_cast<void>(co_await parley::send_line(server, "/quit").stop({}).within(std::chrono::seconds(1)));
     }
     server_ = nullptr;

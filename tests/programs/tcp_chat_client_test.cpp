@@ -230,11 +230,14 @@ TEST_CASE("tcp_chat client prints only text, whatever a server sends") {
   CHECK(ann.errors().find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("tcp_chat client says when its output cannot be written") {
+TEST_CASE("tcp_chat client says when its output cannot be written, and does not stay in the chat") {
   ChatServer server;
+  Guest ben = server.join("Ben");
   const Outcome outcome = run_to_end(in_shell("exec \"$0\" \"$@\" >/dev/full", client(server.port, {"--name", "Ann"})));
   CHECK(outcome.exit == failed);
   CHECK(outcome.errors == "cannot write to standard output: No space left on device\n");
+  CHECK(ben.hear() == "* Ann joined");
+  CHECK(ben.hear() == "* Ann left");
 }
 
 // ---- When the connection breaks -------------------------------------------------------------------------------------
