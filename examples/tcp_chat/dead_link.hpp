@@ -14,7 +14,8 @@ namespace tcp_chat {
 inline constexpr std::uint32_t max_link_timeout_s = 3600;
 
 /// Ends the connection with an error once nothing has been heard of the peer's system for so many seconds (1 to 3,600),
-/// whether it had something to get or both were silent: then it is asked from half of that time on.
+/// whether it had something to get or both were silent: then it is asked from half of that time on. So it is with a peer
+/// that has had no room for what is sent to it for so long.
 inline void notice_dead_link(parley::Socket& socket, std::uint32_t timeout_s) {
   const std::chrono::seconds timeout(timeout_s);
   const auto part = [&](int divisor) { return std::max(timeout / divisor, std::chrono::seconds(1)); };
