@@ -81,11 +81,12 @@ class UdpSocket {
 
   /// Receives what is sent to a multicast group and this socket's port, from then on and until leave_group() or close()
   /// (RFC 1112, RFC 3810). The group's port does not count; its IPv6 scope does where no interface is given. Groups of
-  /// both versions of IP can be joined by a dual-stack socket. A socket that has joined one gets no multicast that it
-  /// did not join itself. To send to a group, no membership is needed: see MulticastInterface, MulticastTtl,
-  /// MulticastLoop. Errors: std::errc::invalid_argument for what is no group, address_in_use for one that is joined
-  /// already, no_such_device where there is no such interface or none has a route for it; no_buffer_space for more than
-  /// 20 groups of IPv4 (net.ipv4.igmp_max_memberships).
+  /// both versions of IP can be joined by a dual-stack socket. A socket that has joined one gets no group that it did
+  /// not join itself; of an IPv6 group, Linux also gives it what came in by another interface (see ReportDestination). To
+  /// send to a group, no membership is needed: see MulticastInterface, MulticastTtl, MulticastLoop. Errors:
+  /// std::errc::invalid_argument for what is no group, address_in_use for one that is joined already, no_such_device
+  /// where there is no such interface or none has a route for it; no_buffer_space for more than 20 groups of IPv4
+  /// (net.ipv4.igmp_max_memberships).
   Result<> join_group(const Address& group, Interface over = {}) {
     const auto joined = change_membership(platform::Membership::join, group, over);
     // Where the system has no such option it does not deliver what was not joined.
