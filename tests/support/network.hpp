@@ -26,6 +26,14 @@ class Network {
   Network& operator=(const Network&) = delete;
   ~Network() { ::close(inside_); }
 
+  /// While it lives, the calling thread, what it opens and the processes that it starts are inside.
+  class Visit {
+   public:
+    explicit Visit(const Network& to) { enter(to.inside_); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() { enter(outside_); }
+  };
   /// Calls the function inside.
   template <class Function>
   auto within(Function function) const {
@@ -36,13 +44,6 @@ class Network {
   std::string path() const { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(inside_); }
 
  private:
-  struct Visit {
-    explicit Visit(const Network& to) { enter(to.inside_); }
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
-    ~Visit() { enter(outside_); }
-  };
-
   // This thread's.
   static int current() {
     const int descriptor = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);

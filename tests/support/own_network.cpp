@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/own_network.hpp"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <exception>
+#include <string>
 #include <system_error>
-#include <utility>
 
 #include "support/process.hpp"
 
@@ -37,26 +31,16 @@ ip address add fe80::2/64 dev right nodad
 }  // namespace
 
 OwnNetwork::OwnNetwork() {
-  before_ = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (before_ < 0 || ::unshare(CLONE_NEWNET) != 0) {
-    why_not_ = "this process may make no network of its own (" + std::generic_category().message(errno) + ")";
-    if (before_ >= 0) ::close(std::exchange(before_, -1));
+  try {
+    visit_.emplace(network_.emplace());
+  } catch (const std::system_error& error) {
+    why_not_ = std::string("this process may make no network of its own (") + error.what() + ")";
     return;
   }
   Process shell({"/bin/sh", "-ec", set_up});
   if (shell.wait() == Exit{0, 0}) return;
   why_not_ = "no network of its own can be set up: " + shell.errors();
-  leave();
-}
-
-OwnNetwork::~OwnNetwork() {
-  if (before_ >= 0) leave();
-}
-
-void OwnNetwork::leave() {
-  // Nothing can be right after that.
-  if (::setns(before_, CLONE_NEWNET) != 0) std::terminate();
-  ::close(std::exchange(before_, -1));
+  visit_.reset();
 }
 
 }  // namespace support
