@@ -56,7 +56,7 @@ class FileReadJob final : public PoolJob, private platform::FileRead {
   void run() noexcept override { outcome = platform::read_at(file, offset, data, size); }
   /// Once it has been done.
   platform::IoOutcome hand_over(MutableBytes to) const noexcept {
-    if (outcome.error == 0) std::memcpy(to.data(), data, outcome.count);
+    if (outcome.count != 0) std::memcpy(to.data(), data, outcome.count);
     return outcome;
   }
 
