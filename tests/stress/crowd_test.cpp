@@ -195,7 +195,7 @@ TEST_CASE("case 2: each of thousands of idle members gets every broadcast exactl
   // little among thousands. The rings of io_uring are more pages.
   const char* const poller = std::getenv("PARLEY_POLLER");
   const std::size_t rings = poller != nullptr && poller == std::string_view("io_uring") ? 300'000 / members : 0;
-  const std::size_t shared = loops() == 1 ? 0 : 2560;
+  const std::size_t shared = loops() == 1 ? 0 : 3072;
   if (!sanitized) CHECK(each <= 512 + shared + rings);
 
   constexpr std::size_t broadcasts = 20;
