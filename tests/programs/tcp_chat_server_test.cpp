@@ -26,7 +26,7 @@ namespace {
 const std::string& greeting = ChatServer::greeting;
 
 // In clock ticks, a hundredth of a second each
-long processor_time(int process) {
+[[maybe_unused]] long processor_time(int process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
   std::istringstream fields(text.substr(text.rfind(')') + 2));
