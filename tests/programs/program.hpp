@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,11 @@ inline std::string ending_after(Process& process, int signal) {
   return ending(process);
 }
 
-inline std::string path_of(const std::string& program) { return std::string(PARLEY_BIN_DIR) + "/" + program; }
+/// Of the same build, unless PARLEY_TEST_PROGRAMS names another one's folder.
+inline std::string path_of(const std::string& program) {
+  const char* const elsewhere = std::getenv("PARLEY_TEST_PROGRAMS");
+  return std::string(elsewhere == nullptr ? PARLEY_BIN_DIR : elsewhere) + "/" + program;
+}
 
 /// The command that runs a program: `command("hello_tcp", {"server", "--port", "0"})`.
 inline std::vector<std::string> command(const std::string& program, const std::vector<std::string>& arguments) {
