@@ -3,6 +3,7 @@
 // of each are submitted by the call that waits next, which makes them one after the other and tells of failures only. So
 // a turn is one system call. The greeting always fits into a new socket's buffer. The ring is parley's header.
 
+#include "rivals/io_uring/next_entry.hpp"
 #include "rivals/io_uring/where_allowed.hpp"
 #include "support/accept_scenario.hpp"
 
@@ -36,34 +37,21 @@ class AcceptLoop {
  private:
   static constexpr std::uint32_t kEventsPerWait = 512;
   static constexpr std::uint64_t kAccepted = 1;
-  static constexpr std::uint64_t kFailed = 2;
-
-  uring::Entry& entry(std::uint8_t opcode, int socket) {
-    uring::Entry* entry = ring_.next();
-    while (entry == nullptr) {
-      ring_.enter(0, {});
-      entry = ring_.next();
-    }
-    entry->opcode = opcode;
-    entry->handle = socket;
-    entry->tag = kFailed;
-    return *entry;
-  }
 
   void accept() {
-    uring::Entry& accept = entry(IORING_OP_ACCEPT, listener_);
+    uring::Entry& accept = bench::next_entry(ring_, IORING_OP_ACCEPT, listener_);
     accept.priority = IORING_ACCEPT_MULTISHOT;
     accept.operation_flags = SOCK_CLOEXEC;
     accept.tag = kAccepted;
   }
 
   void greet_and_close(int peer) {
-    uring::Entry& greeting = entry(IORING_OP_SEND, peer);
+    uring::Entry& greeting = bench::next_entry(ring_, IORING_OP_SEND, peer);
     greeting.flags = IOSQE_CQE_SKIP_SUCCESS;
     greeting.address = reinterpret_cast<std::uintptr_t>(bench::kGreeting.data());
     greeting.length = static_cast<std::uint32_t>(bench::kGreeting.size());
     greeting.operation_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    entry(IORING_OP_CLOSE, peer).flags = IOSQE_CQE_SKIP_SUCCESS;
+    bench::next_entry(ring_, IORING_OP_CLOSE, peer).flags = IOSQE_CQE_SKIP_SUCCESS;
   }
 
   // A failed greeting is a client that has gone already.

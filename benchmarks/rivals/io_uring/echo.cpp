@@ -3,6 +3,7 @@
 // into buffers that the kernel picks from a ring, and sends out of these buffers, which the call that waits next
 // submits. So a turn is one system call. The ring is parley's header: system calls and shared memory.
 
+#include "rivals/io_uring/next_entry.hpp"
 #include "rivals/io_uring/where_allowed.hpp"
 
 #include <parley/platform/io_uring.hpp>
@@ -59,17 +60,6 @@ class EchoLoop {
            static_cast<std::uint32_t>(socket);
   }
 
-  uring::Entry& entry(std::uint8_t opcode, int socket) {
-    uring::Entry* entry = ring_.next();
-    while (entry == nullptr) {
-      ring_.enter(0, {});
-      entry = ring_.next();
-    }
-    entry->opcode = opcode;
-    entry->handle = socket;
-    return *entry;
-  }
-
   bool offer_buffers() {
     constexpr std::size_t size = kBuffers * sizeof(io_uring_buf);
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -95,21 +85,21 @@ class EchoLoop {
   }
 
   void accept() {
-    uring::Entry& accept = entry(IORING_OP_ACCEPT, listener_);
+    uring::Entry& accept = bench::next_entry(ring_, IORING_OP_ACCEPT, listener_);
     accept.priority = IORING_ACCEPT_MULTISHOT;
     accept.operation_flags = SOCK_CLOEXEC;
     accept.tag = tag(Kind::accept, listener_);
   }
 
   void receive(int socket) {
-    uring::Entry& receive = entry(IORING_OP_RECV, socket);
+    uring::Entry& receive = bench::next_entry(ring_, IORING_OP_RECV, socket);
     receive.flags = IOSQE_BUFFER_SELECT;
     receive.priority = IORING_RECV_MULTISHOT;
     receive.tag = tag(Kind::receive, socket);
   }
 
   void send(int socket, Piece piece) {
-    uring::Entry& send = entry(IORING_OP_SEND, socket);
+    uring::Entry& send = bench::next_entry(ring_, IORING_OP_SEND, socket);
     send.address = reinterpret_cast<std::uintptr_t>(bytes(piece.buffer));
     send.length = piece.size;
     send.operation_flags = MSG_NOSIGNAL | MSG_WAITALL;
