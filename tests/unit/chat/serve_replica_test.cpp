@@ -82,7 +82,7 @@ TEST_CASE("a room that several loops serve is one room, and all are told when it
   auto listener = TcpListener::bind(Address::loopback_v4(0), shared).value();
   const Address address = listener.local_address().value();
   std::promise<RoomDoor> opened;
-  const RoomOptions options{.max_message = 100};
+  const RoomOptions options{.max_message = 100, .echo = true};
   at_home.spawn([&, one = std::move(listener)]() mutable { return serve_at_home(std::move(one), opened, options); })
       .value();
   const RoomDoor door = opened.get_future().get();
@@ -96,8 +96,10 @@ TEST_CASE("a room that several loops serve is one room, and all are told when it
   for (int i = 0; i < 24; ++i) {
     Client& client = clients.emplace_back(address);
     CHECK(client.gets("Welcome"));
-    client.send("p" + std::to_string(i) + '\n');
-    CHECK((i == 0 || clients[0].gets("* p" + std::to_string(i) + " joined\n")));
+    const std::string name = "p" + std::to_string(i);
+    client.send(name + "\nhere\n");
+    CHECK(client.gets("<" + name + "> here\n"));  // in the room, before the next one is, on whichever loop
+    CHECK((i == 0 || clients[0].gets("* " + name + " joined\n")));
   }
   Client& late = clients.emplace_back(address);
   late.send("p7\nlate\n");
