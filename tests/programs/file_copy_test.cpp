@@ -49,7 +49,9 @@ TEST_CASE("file_copy keeps a file that is there, and half of one never appears")
   {
     Process receiver(receive_in(folder, "old"));
     const std::uint16_t port = port_of(receiver);
-    run_to_end(send(folder / "old", port));
+    const auto sent = run_to_end(send(folder / "old", port));
+    CHECK(sent.exit == failed);  // who removes a file that was sent must know that it is there
+    CHECK(sent.errors == "the receiver has not kept it\ncannot send " + (folder / "old") + ": End of stream\n");
     CHECK(ending(receiver) == failed);
     CHECK(receiver.errors() == "cannot receive old: File exists\n");
     CHECK(folder.read("old") == "old");
