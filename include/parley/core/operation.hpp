@@ -43,6 +43,13 @@ StopState* inherited_stop(std::coroutine_handle<Promise> coroutine) noexcept {
   }
 }
 
+/// What `co_await` says of an operation that has a name.
+template <class Op>
+constexpr void must_be_awaited_where_it_is_made() noexcept {
+  static_assert(sizeof(Op) == 0,
+                "await an operation in the expression that makes it, co_await socket.recv(buffer): it cannot be kept");
+}
+
 template <class Op>
 class OperationAwaiter {
  public:
@@ -85,6 +92,11 @@ class [[nodiscard]] Adjusted {
   }
   value_type wait() && { return std::move(op_).wait(); }
   detail::OperationAwaiter<Op> operator co_await() && noexcept { return detail::OperationAwaiter<Op>(op_); }
+  template <class Self = Op>
+  detail::OperationAwaiter<Op> operator co_await() & {
+    detail::must_be_awaited_where_it_is_made<Self>();
+    return detail::OperationAwaiter<Op>(op_);
+  }
   /// For the library: race() and when_all() start it themselves.
   Op& operation() && noexcept { return op_; }
 
@@ -125,6 +137,11 @@ class [[nodiscard]] StepOperation : public Operation {
     return result();
   }
   OperationAwaiter<StepOperation> operator co_await() && noexcept { return OperationAwaiter<StepOperation>(*this); }
+  template <class Self = Steps>
+  OperationAwaiter<StepOperation> operator co_await() & {
+    must_be_awaited_where_it_is_made<Self>();
+    return OperationAwaiter<StepOperation>(*this);
+  }
 
   value_type result() { return steps_.result(*this); }
   StepOperation& operation() && noexcept { return *this; }

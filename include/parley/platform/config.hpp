@@ -3,6 +3,10 @@
 
 // What the compiler and the operating system offer. The only header that defines macros, version.hpp apart.
 
+#if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
+#error "parley needs C++20: compile with -std=c++20"
+#endif
+
 #if defined(__linux__)
 #define PARLEY_OS_LINUX 1
 #endif

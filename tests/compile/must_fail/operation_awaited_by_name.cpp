@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: await_ready|discards qualifiers|rvalue ref-qualifier
+// expect: await an operation in the expression that makes it
 #include <parley/core/task.hpp>
 #include <parley/net/socket.hpp>
 
