@@ -32,8 +32,8 @@ Task<> receive_copy(std::string name, std::string host, std::uint16_t port) {
   auto file = NewFile::make(Folder::open(".").value(), name).value();  // it has no name before it is whole
   std::string digest(16, ' ');
   (co_await peer.recv_exactly(digest)).value();
-  Xxh64 hash;
-  (co_await recv_file(peer, file.file(), {}, {.inspect = hash})).value();
+  (co_await recv_file(peer, file.file())).value();
+  const auto hash = (co_await hash_file(file.file())).value();  // of what is in the file
   if (xxh64_text(hash.digest()) != digest) throw std::system_error(make_error_code(Error::truncated));
   (co_await publish_file(file)).value();  // onto the disk, and only then under its name; it replaces no other file
   static_cast<void>(co_await peer.send_all(digest));
