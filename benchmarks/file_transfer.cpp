@@ -3,8 +3,8 @@
 //
 //   bench_file_transfer                 a file of 1 GB: hashed at both ends by file_transfer and the bare loops, not by socat
 //   bench_file_transfer --small         a folder of 10,000 files of 4 KB, beside tar | socat | tar
-//   bench_file_transfer --clients 100   10 MB from each at once, beside one with as much, and beside as many with nothing:
-//                                       what starting and greeting them takes
+//   bench_file_transfer --clients 100   10 MB from each at once, beside one with as much: from when all are connected, and
+//                                       with the time that starting so many programs takes, which is also shown alone
 //
 // Its own options: --mb 1000 --rounds 5 --folder /dev/shm (where all files are). All others are Google Benchmark's.
 // file_transfer is the one in this program's folder. What is not installed is left out, with a message.
@@ -23,6 +23,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,20 @@ class Server {
   ::pid_t send(const std::string& what, const std::string& as) const {
     return start({program(), "send", "--as", as, "127.0.0.1", port_, what});
   }
+  /// Stands still until so many programs are connected and wait for it. From where it goes on is the result.
+  double wait_for(std::size_t clients) const {
+    const double patience = bench::now_s() + 30;
+    while (connections() < clients) {
+      if (bench::now_s() > patience) bench::die("the clients do not connect");
+      ::usleep(1000);
+    }
+    ::usleep(100'000);  // and have said all that they say before they are answered
+    const double begin = bench::now_s();
+    go_on();
+    return begin;
+  }
+  void stand_still() const { ::kill(id_, SIGSTOP); }
+  void go_on() const { ::kill(id_, SIGCONT); }
   long peak_kib() const {
     std::ifstream file("/proc/" + std::to_string(id_) + "/status");
     for (std::string line; std::getline(file, line);)
@@ -96,6 +111,21 @@ class Server {
   }
 
  private:
+  // To its port, as the system lists them: 'number: local remote state ...'.
+  std::size_t connections() const {
+    char ending[8];
+    std::snprintf(ending, sizeof ending, ":%04X", static_cast<unsigned>(std::stoul(port_)));
+    std::ifstream table("/proc/net/tcp");
+    std::size_t count = 0;
+    std::string number, local, remote, state;
+    for (std::string line; std::getline(table, line);) {
+      std::istringstream words(line);
+      words >> number >> local >> remote >> state;
+      if (remote.ends_with(ending) && state == "01") ++count;
+    }
+    return count;
+  }
+
   ::pid_t id_ = -1;
   std::FILE* lines_ = nullptr;
   std::string port_;
@@ -207,21 +237,25 @@ void many_clients(const fs::path& folder, std::size_t clients, std::size_t round
   fill(folder / "nothing", 0, 3);
   Server server(folder / "inbox");
   std::vector<Rival> rivals;
-  const auto timed = [&](std::size_t count, const std::string& what) {
+  const auto timed = [&](std::size_t count, const std::string& what, bool connected) {
     for (const auto& entry : fs::directory_iterator(folder / "inbox")) fs::remove_all(entry.path());
-    const double begin = bench::now_s();
+    if (connected) server.stand_still();
+    double begin = bench::now_s();
     std::vector<::pid_t> senders;
     for (std::size_t i = 0; i < count; ++i) senders.push_back(server.send(folder / what, std::to_string(i)));
+    if (connected) begin = server.wait_for(count);
     for (const ::pid_t sender : senders) end_well(sender, "file_transfer send failed");
     return bench::now_s() - begin;
   };
-  rivals.push_back({"many", [&] { return timed(clients, "ten"); }});
-  rivals.push_back({"one", [&] { return timed(1, "all"); }});
-  rivals.push_back({"starts", [&] { return timed(clients, "nothing"); }});
+  rivals.push_back({"many", [&] { return timed(clients, "ten", true); }});
+  rivals.push_back({"one", [&] { return timed(1, "all", true); }});
+  rivals.push_back({"many_with_starts", [&] { return timed(clients, "ten", false); }});
+  rivals.push_back({"starts", [&] { return timed(clients, "nothing", false); }});
   bench::Results results("clients", {"one"});
   compare(results, rivals, rounds);
-  results.print("time", std::to_string(clients) + " clients with 10 MB each, one with as much, starts alone", "ms",
-                1e3);
+  results.print(
+      "time", std::to_string(clients) + " clients with 10 MB each, one with as much; with starting them; starts alone",
+      "ms", 1e3);
   std::fprintf(stderr, "memory of serve at its greatest: %ld KiB\n", server.peak_kib());
   results.report();
 }
