@@ -2,12 +2,14 @@
 #pragma once
 
 // The command line of the example programs: options with and without a value, values without an option, an optional
-// command word, --help; --help-all where there are options that few people need.
+// command word, --help and --version; --help-all where there are options that few people need.
 //
 //   std::uint16_t port = 8000;
 //   Arguments arguments("echo_server", "Sends back what it receives.");
 //   arguments.option("--port", "PORT", port, "where to listen; 0 takes a free one");
 //   if (const auto status = arguments.parse(argc, argv)) return *status;
+
+#include <parley/version.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -58,6 +60,21 @@ bool read_value(std::string_view text, T& value) {
   return true;
 }
 
+/// Bytes, for which 64K, 10M and 2G may be written: of 1,024 each, as `dd` and `curl --limit-rate` count.
+template <Number T>
+bool read_bytes(std::string_view text, T& value) {
+  constexpr std::string_view units = "KMG";
+  const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
+  if (unit == units.npos) return read_value(text, value);
+  const unsigned shift = 10 * (static_cast<unsigned>(unit) + 1);
+  std::uint64_t number = 0;
+  if (!read_value(text.substr(0, text.size() - 1), number) ||
+      number > std::uint64_t{std::numeric_limits<T>::max()} >> shift)
+    return false;
+  value = static_cast<T>(number << shift);
+  return true;
+}
+
 class Arguments {
  public:
   Arguments(std::string program, std::string summary) : program_(std::move(program)), summary_(std::move(summary)) {}
@@ -73,6 +90,12 @@ class Arguments {
   void option(std::string name, const std::string& value_name, T& value, std::string meaning) {
     const std::string shown = show_value(value);
     if (!shown.empty()) meaning += " (" + shown + ")";
+    if constexpr (Number<T>) {
+      if (value_name.starts_with("BYTES")) {
+        return add({std::move(name), value_name, std::move(meaning), kind_of(value) + ", or as 64K, 10M, 2G",
+                    [&value](std::string_view text) { return read_bytes(text, value); }});
+      }
+    }
     add({std::move(name), value_name, std::move(meaning), kind_of(value),
          [&value](std::string_view text) { return read_value(text, value); }});
   }
@@ -117,6 +140,7 @@ class Arguments {
     const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     for (const std::string_view word : words) {
       if (word == "--help" || word == "-h") return print_line(help()) ? 0 : give_up_printing(errno);
+      if (word == "--version") return print_line(version()) ? 0 : give_up_printing(errno);
       if (more_ && word == "--help-all") return print_line(help(true)) ? 0 : give_up_printing(errno);
     }
     for (std::size_t i = 0; i < words.size(); ++i) {
@@ -163,6 +187,7 @@ class Arguments {
       rows.add(option.name + (option.value_name.empty() ? "" : " ") + option.value_name, option.meaning);
     }
     rows.add("--help", "this text");
+    rows.add("--version", "of this program");
     if (more_) rows.add("--help-all", "the same with all options");
     text += rows.text();
     text.pop_back();  // whoever prints it ends the last line
@@ -187,6 +212,11 @@ class Arguments {
   void add(Option option) {
     option.rare = more_;
     options_.push_back(std::move(option));
+  }
+
+  std::string version() const {
+    return program_ + " (parley) " + std::to_string(PARLEY_VERSION_MAJOR) + '.' + std::to_string(PARLEY_VERSION_MINOR) +
+           '.' + std::to_string(PARLEY_VERSION_PATCH);
   }
 
   // Both return what is wrong, or nothing.

@@ -64,6 +64,28 @@ TEST_CASE("every program explains itself") {
   CHECK(help.find("(8000)\n") != std::string::npos);
 }
 
+TEST_CASE("each program tells its version") {
+  for (const std::string& program : all) {
+    if (program == "chat_demo") continue;  // which only shows another
+    const Outcome outcome = run_to_end(command(program, {"--version"}));
+    CHECK(outcome.exit == well);
+    CHECK(outcome.output.starts_with(program + " (parley) "));
+    CHECK(count_lines(outcome.output) == 1);
+  }
+}
+
+TEST_CASE("numbers of bytes may have a unit") {
+  for (const std::string value : {"1M", "1024K", "1048576"}) {
+    Process server(command("tcp_chat", {"server", "--port", "0", "--max-lag", value}));
+    CHECK(port_of(server) != 0);
+  }
+  for (const std::string value : {"M", "1MB", "1m", "-1K", "1 M", "1.5M", "17179869184G", "99999999999999999999K"}) {
+    const Outcome outcome = run_to_end(command("tcp_chat", {"server", "--max-lag", value}));
+    CHECK(outcome.exit == used_wrongly);
+    CHECK(outcome.errors.find("or as 64K, 10M, 2G, not \"" + value) != std::string::npos);
+  }
+}
+
 TEST_CASE("wrong usage is told in one line, with status 2") {
   for (const std::string& program : all) {
     INFO(program);
