@@ -162,6 +162,7 @@ class Connection {
     }
     socket_ = std::move(*socket);
     static_cast<void>(socket_.set(parley::NoDelay{true}));
+    static_cast<void>(socket_.set(parley::NotSentLowWater{}));  // what is shown as sent is on its way
     std::string text = encoded(Preface{});
     append(text, Hello{role, options_.token});
     const auto sent = co_await socket_.send_all(text).within(client_patience);

@@ -73,6 +73,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   parley::Address from;
   while ((peer = co_await listener->accept(from))) {
     static_cast<void>(peer->set(parley::NoDelay{true}));
+    static_cast<void>(peer->set(parley::NotSentLowWater{}));  // what is shown as sent is on its way
     static_cast<void>(peer->set(parley::KeepAlive{true}));
     if (sessions.size() < most) {
       sessions.spawn(serve_client(server, std::move(*peer), from.to_string()));

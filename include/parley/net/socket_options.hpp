@@ -91,6 +91,14 @@ struct ReceiveBufferSize {
   std::size_t bytes = 0;
 };
 
+/// How much a TCP connection keeps that it has not sent yet (TCP_NOTSENT_LOWAT); whoever has more waits, as for room.
+/// What is on its way does not count, so that a fast path stays fast, other than with SendBufferSize. For those who
+/// show how far they have come, may change their mind, or are many: TCP's own tuning keeps some megabytes of each.
+struct NotSentLowWater {
+  static constexpr platform::OptionKey key = platform::option_not_sent_low_water;
+  std::size_t bytes = std::size_t{128} << 10;
+};
+
 /// How many routers a packet may pass, 1 to 255: time to live in IPv4, hop limit in IPv6, by the socket's family. On a
 /// dual-stack socket it counts for both. Not for multicast (MulticastTtl). Other families: std::errc::operation_not_supported.
 struct Ttl {

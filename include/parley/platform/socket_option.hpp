@@ -58,6 +58,11 @@ inline constexpr OptionKey option_keep_alive_interval{};
 inline constexpr OptionKey option_keep_alive_probes{};
 #endif
 
+#if defined(TCP_NOTSENT_LOWAT)
+inline constexpr OptionKey option_not_sent_low_water{IPPROTO_TCP, TCP_NOTSENT_LOWAT};
+#else
+inline constexpr OptionKey option_not_sent_low_water{};
+#endif
 #if defined(TCP_USER_TIMEOUT)
 inline constexpr OptionKey option_user_timeout{IPPROTO_TCP, TCP_USER_TIMEOUT};
 #else

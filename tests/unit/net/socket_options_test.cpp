@@ -52,9 +52,9 @@ template <class... Options>
 constexpr bool all_trivial =
     (... && (std::is_trivially_copyable_v<Options> && std::is_trivially_destructible_v<Options>));
 // So that a temporary of one may stand in an expression with co_await.
-static_assert(
-    all_trivial<NoDelay, KeepAlive, KeepAliveTimes, UserTimeout, Linger, ReuseAddress, ReusePort, SendBufferSize,
-                ReceiveBufferSize, Ttl, V6Only, Broadcast, ErrorStatus, SocketType, AcceptsConnections>);
+static_assert(all_trivial<NoDelay, KeepAlive, KeepAliveTimes, UserTimeout, Linger, ReuseAddress, ReusePort,
+                          SendBufferSize, ReceiveBufferSize, NotSentLowWater, Ttl, V6Only, Broadcast, ErrorStatus,
+                          SocketType, AcceptsConnections>);
 
 }  // namespace
 

@@ -339,6 +339,21 @@ TEST_CASE("recv_exactly tells an end between records from one inside") {
   }
 }
 
+TEST_CASE(
+    "with a low-water mark of what is not sent, a connection that nobody reads takes little more than is on its way") {
+  const auto taken = [](std::size_t low_water) {
+    auto [writer, reader] = tcp_pair();
+    if (low_water != 0) writer.set(NotSentLowWater{low_water}).value();
+    const std::string text = pattern(16384);
+    for (std::size_t bytes = 0;;) {
+      const auto sent = writer.send_all(text).within(0s).wait();
+      bytes += sent.bytes();
+      if (!sent) return bytes;
+    }
+  };
+  CHECK(taken(16384) < taken(0) / 2);
+}
+
 TEST_CASE("recv_text takes what is there, up to its limit, of any size") {
   auto [a, b] = socket_pair().value();
   b.set(SendBufferSize{400000}).value();
