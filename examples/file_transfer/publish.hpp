@@ -45,6 +45,29 @@ struct Batch {
   std::vector<Ready> all;
 };
 
+/// Whether a file has got another mode than it is to have. It was made with that mode, of which the umask, or what the
+/// folder's access list says instead, has taken what it takes of all: in the same folder it is enough to look once.
+class MadeModes {
+ public:
+  parley::Result<bool> differs(const Ready& one) {
+    const parley::platform::NativeSocket folder = one.folder.native_handle();
+    if (!one.resumable && folder == folder_ && one.mode == mode_) return differs_;
+    const auto info = one.file->file().info();
+    if (!info) return info.error();
+    const bool differs = info->mode != one.mode;
+    if (one.resumable) return differs;  // made with a mode of its own
+    folder_ = folder;
+    mode_ = one.mode;
+    differs_ = differs;
+    return differs;
+  }
+
+ private:
+  parley::platform::NativeSocket folder_ = parley::platform::invalid_socket;
+  std::uint16_t mode_ = 0;
+  bool differs_ = false;
+};
+
 /// In order, so that a folder gets its times after what is in it. Blocks for as long as the disk takes: on a pool.
 inline void publish(Batch& batch) {
   const auto files = [&](auto act) {
@@ -54,13 +77,13 @@ inline void publish(Batch& batch) {
     }
   };
   std::size_t count = 0;
+  MadeModes modes;
   files([&](Ready& one) {
     ++count;
     parley::File& file = one.file->file();
-    const auto info = file.info();
-    if (!info) return parley::Result<>(info.error());
-    // It was made with that mode, but for what the umask took of it.
-    if (auto set = info->mode != one.mode ? file.set_mode(one.mode) : parley::Result<>(); !set) return set;
+    const auto differs = modes.differs(one);
+    if (!differs) return parley::Result<>(differs.error());
+    if (auto set = *differs ? file.set_mode(one.mode) : parley::Result<>(); !set) return set;
     return file.set_times(file_time(one.modified_ns), file_time(one.modified_ns));
   });
   const bool together = count > 1;

@@ -317,6 +317,32 @@ TEST_CASE("file_transfer: two senders of one name do not mix") {
   CHECK(names_in(here / "inbox") == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("file_transfer: of files that come at once each has its own mode") {
+  const TemporaryFolder here;
+  FileServer server(here / "inbox");
+  RawPeer sender(server.port, Role::put);
+  std::uint32_t id = 0;
+  std::string bytes;
+  for (const int mode : {0644, 0644, 0466, 0466, 0644, 0777, 0400, 0}) {  // some not with the usual umask
+    const std::string name = "a" + std::to_string(++id);
+    wire::Offer offer = offer_of(id, name, 0);
+    offer.mode = static_cast<std::uint16_t>(mode);
+    sender.say(offer);
+    sender.hear_answer();
+    wire::append(bytes, wire::Begin{id, 0});
+    wire::append(bytes, wire::End{id, 0, hash_of("")});
+  }
+  sender.socket.send(bytes);
+  for (std::uint32_t i = 0; i < id; ++i) CHECK(sender.hear_result() == "stored");
+  std::string modes;
+  for (std::uint32_t i = 1; i <= id; ++i) {
+    struct ::stat status {};
+    REQUIRE(::stat((here / ("inbox/a" + std::to_string(i))).c_str(), &status) == 0);
+    modes += std::to_string(status.st_mode & 07777) + ' ';
+  }
+  CHECK(modes == "420 420 310 310 420 511 256 0 ");
+}
+
 TEST_CASE("file_transfer: what is not the protocol ends the connection with a reason") {
   const TemporaryFolder here;
   FileServer server(here / "inbox");
