@@ -37,10 +37,7 @@ class EventLog {
   /// service; nor is that held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
   void event(std::string_view event, std::initializer_list<Field> fields = {}) {
     if (quiet_) return;
-    if (gathered_.empty() && !would_print_at_once()) {
-      ++dropped_;
-      return;
-    }
+    if (is_full_ || (gathered_.empty() && !would_print_at_once())) return drop();
     if (const auto dropped = std::exchange(dropped_, 0); dropped != 0) {
       add(line_of("log-dropped", {{"events", std::to_string(dropped)}}));
     }
@@ -56,7 +53,9 @@ class EventLog {
     Gathering(const Gathering&) = delete;
     Gathering& operator=(const Gathering&) = delete;
     ~Gathering() {
-      if (--log_.gathering_ == 0) log_.print_gathered();
+      if (--log_.gathering_ != 0) return;
+      log_.print_gathered();
+      log_.is_full_ = false;
     }
 
    private:
@@ -71,13 +70,14 @@ class EventLog {
     return ::poll(&output, 1, 0) != 0;
   }
 
+  void drop() {
+    ++dropped_;
+    is_full_ = gathering_ != 0;
+  }
   void add(const std::string& line) {
     if (!gathered_.empty() && gathered_.size() + line.size() > at_once) {
       print_gathered();
-      if (!would_print_at_once()) {
-        ++dropped_;
-        return;
-      }
+      if (!would_print_at_once()) return drop();
     }
     gathered_ += line;
   }
@@ -147,6 +147,7 @@ class EventLog {
   std::uint64_t dropped_ = 0;  // and not told yet
   std::string gathered_;
   unsigned gathering_ = 0;
+  bool is_full_ = false;  // nobody takes what is printed: asked once in a gathering
   std::time_t time_ = 0;
   std::string time_text_;
 };
