@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "names.hpp"
+#include "uploads.hpp"
 #include "wire.hpp"
 
 namespace file_transfer {
@@ -35,6 +36,7 @@ struct Ready {
   std::uint64_t size = 0;
   std::uint64_t hash = 0;
   bool resumable = false;               // there is a state to remove
+  Uploads::Place claimed;               // the target, of a file
   std::optional<parley::NewFile> file;  // of a file
   std::error_code error;                // why it did not work
 };

@@ -13,11 +13,11 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -48,7 +48,7 @@ class Receiving final : public Uploads::Holder {
   ~Receiving() {
     for (auto& [id, entry] : entries_) release(entry);
     for (const Ready& one : ready_)
-      if (one.kind == Kind::file) uploads_.release(one.target);
+      if (one.kind == Kind::file) uploads_.release(one.claimed);
   }
 
   // ---- What comes. False: the connection must end, and fault() says why. ----
@@ -191,7 +191,7 @@ class Receiving final : public Uploads::Holder {
   void lose(std::uint32_t id, Code code) override {
     Entry* const entry = find(id);
     if (entry == nullptr) return;
-    entry->claimed = false;  // it is the other's now
+    entry->claimed.reset();  // it is the other's now
     const char* const why = "it is being sent by another sender, who came later";
     if (current_ && current_->entry == entry) {
       fail_current(code, why, true);
@@ -208,7 +208,7 @@ class Receiving final : public Uploads::Holder {
     std::string name, target;
     parley::Folder folder;  // that the target is in
     State state = State::asked;
-    bool claimed = false;
+    std::optional<Uploads::Place> claimed;  // the target
     Answer answer;
     SavedState saved;             // of the part that is there
     std::uint64_t part_size = 0;  // room that it takes already, to be used or freed
@@ -315,12 +315,10 @@ class Receiving final : public Uploads::Holder {
   // Claims the name, or another where that is the rule. False: it has failed.
   bool find_room_for_name(Entry& entry) {
     for (unsigned number = 2;; ++number) {
-      const bool claimed =
-          uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source) == Uploads::Claim::granted;
+      entry.claimed = uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source);
       const bool renames = options_.on_exists == OnExists::rename && number <= 1000;
-      if (!claimed && !renames) return fail(entry, Code::busy, "another sender is sending it now"), false;
-      entry.claimed = claimed;
-      if (claimed) {
+      if (!entry.claimed && !renames) return fail(entry, Code::busy, "another sender is sending it now"), false;
+      if (entry.claimed) {
         const auto there = entry.folder.info(last_of(entry.target));
         if (!there && there.error() == std::errc::no_such_file_or_directory) return true;
         if (!there) return fail(entry, Code::system, there.error().message()), false;
@@ -441,8 +439,9 @@ class Receiving final : public Uploads::Holder {
       ready.hash = end.hash;
       ready.resumable = current_->part.has_state();
       ready.file = current_->part.take();
-      uploads_.set_whole(entry.target);
-      entry.claimed = false;  // released when it has its name
+      uploads_.set_whole(*entry.claimed);
+      ready.claimed = *entry.claimed;  // released when it has its name
+      entry.claimed.reset();
       ready_.push_back(std::move(ready));
       publish_wakeup_.notify();
     }
@@ -511,7 +510,7 @@ class Receiving final : public Uploads::Holder {
   }
 
   void conclude(const Ready& one) {
-    if (one.kind == Kind::file) uploads_.release(one.target);
+    if (one.kind == Kind::file) uploads_.release(one.claimed);
     if (one.error) {
       const bool exists = one.error == std::errc::file_exists;
       const Code code = exists                                       ? Code::exists
@@ -525,8 +524,8 @@ class Receiving final : public Uploads::Holder {
   }
 
   void release(Entry& entry) {
-    if (entry.claimed) uploads_.release(entry.target);
-    entry.claimed = false;
+    if (entry.claimed) uploads_.release(*entry.claimed);
+    entry.claimed.reset();
   }
 
   void say_goodbye_if_done() {
@@ -539,7 +538,7 @@ class Receiving final : public Uploads::Holder {
   Uploads& uploads_;
   Outbox& out_;
   Report& report_;
-  std::map<std::uint32_t, Entry> entries_;
+  std::unordered_map<std::uint32_t, Entry> entries_;  // at most max_offers, whatever numbers a stranger gives them
   std::optional<Current> current_;
   std::vector<Ready> ready_;
   std::deque<std::uint32_t> slow_;  // offers that are compared with what is there

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "wire.hpp"
 
@@ -25,28 +25,6 @@ class Uploads {
     ~Holder() = default;
   };
 
-  enum class Claim : std::uint8_t { granted, busy };
-
-  /// The same file again takes over, since its sender was started again, and so does any where the other is dead. A
-  /// file that has come whole is not given up any more.
-  Claim claim(const std::string& name, Holder& holder, std::uint32_t id, std::uint64_t source) {
-    const auto [at, is_new] = held_.try_emplace(name, Upload{&holder, id, source, false});
-    if (is_new) return Claim::granted;
-    Upload& upload = at->second;
-    const bool same = source != 0 && upload.source == source;
-    if (upload.is_whole || upload.holder == &holder || !(same || upload.holder->is_silent())) return Claim::busy;
-    upload.holder->lose(upload.id, Code::taken_over);
-    upload = Upload{&holder, id, source, false};
-    return Claim::granted;
-  }
-  void set_whole(std::string_view name) {
-    if (const auto at = held_.find(name); at != held_.end()) at->second.is_whole = true;
-  }
-  void release(std::string_view name) {
-    if (const auto at = held_.find(name); at != held_.end()) held_.erase(at);
-  }
-  std::size_t size() const { return held_.size(); }
-
  private:
   struct Upload {
     Holder* holder;
@@ -54,7 +32,30 @@ class Uploads {
     std::uint64_t source;
     bool is_whole;
   };
-  std::map<std::string, Upload, std::less<>> held_;
+  using Names = std::map<std::string, Upload>;
+
+ public:
+  /// A name that is held, until it is released or lost.
+  using Place = Names::iterator;
+
+  /// Nothing where another has it. The same file again takes over, since its sender was started again, and so does any
+  /// where the other is dead. A file that has come whole is not given up any more.
+  std::optional<Place> claim(const std::string& name, Holder& holder, std::uint32_t id, std::uint64_t source) {
+    const auto [at, is_new] = held_.try_emplace(name, Upload{&holder, id, source, false});
+    if (is_new) return at;
+    Upload& upload = at->second;
+    const bool same = source != 0 && upload.source == source;
+    if (upload.is_whole || upload.holder == &holder || !(same || upload.holder->is_silent())) return std::nullopt;
+    upload.holder->lose(upload.id, Code::taken_over);
+    upload = Upload{&holder, id, source, false};
+    return at;
+  }
+  void set_whole(Place place) { place->second.is_whole = true; }
+  void release(Place place) { held_.erase(place); }
+  std::size_t size() const { return held_.size(); }
+
+ private:
+  Names held_;
 };
 
 }  // namespace file_transfer
