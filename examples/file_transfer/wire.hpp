@@ -199,7 +199,9 @@ class Encoder {
 
  private:
   Encoder& number(std::uint64_t value, unsigned bytes) {
-    for (unsigned i = bytes; i-- != 0;) out_ += static_cast<char>(value >> (8 * i));
+    char text[8];
+    for (unsigned i = 0; i < bytes; ++i) text[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
+    out_.append(text, bytes);
     return *this;
   }
 
