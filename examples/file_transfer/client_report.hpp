@@ -23,6 +23,7 @@
 #include "../common/terminal.hpp"
 #include "amounts.hpp"
 #include "client_options.hpp"
+#include "key_set.hpp"
 #include "part.hpp"
 #include "report.hpp"
 
@@ -85,8 +86,9 @@ class ClientReport final : public Report {
   void ended(const FileReport& file) override {
     if (parley::make_printable(file.name) == current_) current_size_ = 0;
     if (file.outcome == Outcome::failed) return failed(file);
-    failed_.erase(key_of(file.name));  // in an attempt before
-    if (!seen_.insert(key_of(file.name)).second) return;
+    const std::uint64_t key = key_of(file.name);
+    failed_.erase(key);  // in an attempt before
+    if (!seen_.insert(key)) return;
     ++files_;
     const bool was_there = file.outcome == Outcome::was_there;
     was_there_ += was_there;
@@ -309,8 +311,9 @@ class ClientReport final : public Report {
   std::uint64_t moved_ = 0;       // bytes
   std::uint64_t whole_done_ = 0;  // bytes that are through, or were there
   std::uint64_t total_files_ = 0, total_bytes_ = 0;
-  std::unordered_set<std::uint64_t> seen_, failed_;  // names, by their hashes, over all attempts
-  std::string gathered_;                             // lines to be printed together
+  KeySet seen_;                               // names, by their hashes, over all attempts
+  std::unordered_set<std::uint64_t> failed_;  // the same
+  std::string gathered_;                      // lines to be printed together
   bool gathers_ = false;
   bool drawn_ = false;
   bool is_first_ = true;
