@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A file on its way in: its bytes are written and hashed as they come. A large one whose sender can tell whether it is
+// A file on its way in: its bytes are written and hashed as they come. Those of a small one are only kept: it is written
+// when it is whole, with others, by the thread pool (publish.hpp). A large one whose sender can tell whether it is
 // the same again is kept when the connection breaks, and its state is saved now and then, for a kill -9.
 
 #include <parley/io/folder.hpp>
@@ -33,6 +34,7 @@ inline std::optional<SavedState> read_state(const parley::Folder& folder, const 
 class Part {
  public:
   static constexpr std::uint64_t resumable_size = std::uint64_t{1} << 20;
+  static constexpr std::uint64_t held_size = std::size_t{16} << 10;
   static bool is_resumable(const Offer& offer) {
     return offer.source != 0 && offer.size != unknown_size && offer.size >= resumable_size;
   }
@@ -40,6 +42,11 @@ class Part {
   /// Goes on where that state was saved; one without an offset begins anew. Blocks for moments.
   std::error_code open(const parley::Folder& folder, const std::string& target, const Offer& offer,
                        const SavedState& saved) {
+    holds_ = offer.size <= held_size;
+    if (holds_) {
+      held_.reserve(static_cast<std::size_t>(offer.size));
+      return {};
+    }
     folder_ = folder;
     resumable_ = is_resumable(offer);
     if (resumable_) names_.emplace(target);
@@ -67,7 +74,14 @@ class Part {
     return {};
   }
 
+  /// Not more in all than the offer says.
   std::error_code write(std::string_view bytes) {
+    if (holds_) {
+      held_ += bytes;
+      state_.hash.update(bytes);
+      state_.offset += bytes.size();
+      return {};
+    }
     const auto written = file_->file().write_all_at(state_.offset, bytes);
     state_.hash.update(bytes.substr(0, written.bytes()));
     state_.offset += written.bytes();
@@ -78,8 +92,9 @@ class Part {
   std::uint64_t done() const { return state_.offset; }
   std::uint64_t hash() const { return state_.hash.digest(); }
   bool has_state() const { return resumable_; }
-  /// Whole: its file, which is to be published.
+  /// Whole: its file, which is to be published; nothing of a small one, which is to be written first.
   std::optional<parley::NewFile> take() { return std::exchange(file_, std::nullopt); }
+  std::string take_held() { return std::move(held_); }
 
   /// Ends it; returns how much of it is kept for a resume.
   std::uint64_t keep() {
@@ -115,9 +130,11 @@ class Part {
   std::optional<PartNames> names_;  // where it is resumable
   std::optional<parley::NewFile> file_;
   std::optional<parley::File> state_file_;
+  std::string held_;  // all that has come of a small one
   SavedState state_;
   std::uint64_t saved_ = 0;  // up to there
   bool resumable_ = false;
+  bool holds_ = false;
 };
 
 }  // namespace file_transfer

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Gives files that are whole and verified their names, many with one sync.
+// Gives files that are whole and verified their names, many with one sync; small ones, which were only kept so far, are
+// written before.
 
 #include <parley/io/folder.hpp>
 #include <parley/io/new_file.hpp>
@@ -37,7 +38,8 @@ struct Ready {
   std::uint64_t hash = 0;
   bool resumable = false;               // there is a state to remove
   Uploads::Place claimed;               // the target, of a file
-  std::optional<parley::NewFile> file;  // of a file
+  std::optional<parley::NewFile> file;  // of a file; nothing as long as it is only kept
+  std::string held;                     // then these are its bytes
   std::error_code error;                // why it did not work
 };
 
@@ -70,6 +72,22 @@ class MadeModes {
   bool differs_ = false;
 };
 
+inline parley::Result<> write_held(const parley::Folder& root, Ready& one) {
+  auto file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
+  if (file.error() == std::errc::no_such_file_or_directory && !parent_of(one.target).empty()) {
+    // Somebody has removed the folder since it was made for the offer.
+    auto folder = root.make_folder(parent_of(one.target));
+    if (!folder) return folder.error();
+    one.folder = std::move(*folder);
+    file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
+  }
+  if (!file) return file.error();
+  const auto written = file->file().write_all_at(0, one.held);
+  if (!written) return written.error();
+  one.file = std::move(*file);
+  return {};
+}
+
 /// In order, so that a folder gets its times after what is in it. Blocks for as long as the disk takes: on a pool.
 inline void publish(Batch& batch) {
   const auto files = [&](auto act) {
@@ -82,6 +100,9 @@ inline void publish(Batch& batch) {
   MadeModes modes;
   files([&](Ready& one) {
     ++count;
+    if (!one.file) {
+      if (const auto written = write_held(batch.folder, one); !written) return written;
+    }
     parley::File& file = one.file->file();
     const auto differs = modes.differs(one);
     if (!differs) return parley::Result<>(differs.error());

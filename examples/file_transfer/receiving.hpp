@@ -4,8 +4,8 @@
 // The end that receives files: answers offers, writes what comes, verifies it, and has it published. A server does so
 // for `send`, a client for `get`.
 //
-// Frames are acted on as they come, without waiting; what may take long (hashing what is there, syncing) is done by two
-// coroutines, publish_ready() and compare_slowly().
+// Frames are acted on as they come, without waiting; what may take long (hashing what is there, writing many small files,
+// syncing) is done by two coroutines, publish_ready() and compare_slowly().
 
 #include <parley/core/offload.hpp>
 #include <parley/core/task.hpp>
@@ -101,7 +101,7 @@ class Receiving final : public Uploads::Holder {
   const std::string& fault() const { return fault_; }
   /// The connection's reader says when something was heard, and asks whether it may hear more.
   void heard(parley::TimePoint now) { last_heard_ = now; }
-  bool is_crowded() const { return ready_.size() >= max_ready; }
+  bool is_crowded() const { return ready_.size() >= max_ready || held_ >= max_held; }
   Wakeup& room() { return room_; }
   /// All was received, published and told.
   bool done() const { return said_goodbye_; }
@@ -119,6 +119,8 @@ class Receiving final : public Uploads::Holder {
       batch->folder = options_.folder;
       batch->if_exists = options_.on_exists == OnExists::replace ? parley::IfExists::replace : parley::IfExists::refuse;
       batch->all.swap(ready_);
+      ready_.reserve(batch->all.size());  // about as many come meanwhile
+      held_ = 0;
       publishing_ = true;
       room_.notify();
       // Not to be stopped: it is verified and will have its name.
@@ -221,7 +223,8 @@ class Receiving final : public Uploads::Holder {
     Part part;
   };
 
-  static constexpr std::size_t max_ready = 128;  // each has a descriptor open
+  static constexpr std::size_t max_ready = 128;  // each will have a descriptor open
+  static constexpr std::size_t max_held = std::size_t{512} << 10;
   static constexpr std::uint64_t inline_hash = std::uint64_t{64} << 10;
 
   static void publish_shared(const std::shared_ptr<Batch>& batch) { publish(*batch); }
@@ -439,6 +442,8 @@ class Receiving final : public Uploads::Holder {
       ready.hash = end.hash;
       ready.resumable = current_->part.has_state();
       ready.file = current_->part.take();
+      ready.held = current_->part.take_held();
+      held_ += ready.held.size();
       uploads_.set_whole(*entry.claimed);
       ready.claimed = *entry.claimed;  // released when it has its name
       entry.claimed.reset();
@@ -541,6 +546,7 @@ class Receiving final : public Uploads::Holder {
   std::unordered_map<std::uint32_t, Entry> entries_;  // at most max_offers, whatever numbers a stranger gives them
   std::optional<Current> current_;
   std::vector<Ready> ready_;
+  std::size_t held_ = 0;            // bytes of those that are to be written yet
   std::deque<std::uint32_t> slow_;  // offers that are compared with what is there
   std::string last_parent_;
   parley::Folder last_folder_;

@@ -198,6 +198,21 @@ TEST_CASE("file_transfer: a full disk is told, and what was there stays") {
   CHECK(unknown.errors == "cannot send old: No space left on device\n");
   CHECK(content_of(disk.path / "old") == "old");
   CHECK(names_in(disk.path) == std::vector<std::string>{"old"});
+  // Many small ones: those that have no room any more fail, each by itself, and the others are there.
+  for (int i = 0; i < 1100; ++i)
+    write_file(here.path() / "many" / std::to_string(i), some_bytes(9'000, static_cast<unsigned>(i)));
+  const Outcome many = server.send({here / "many"});
+  CHECK(many.exit == failed);
+  std::size_t whole = 0;
+  for (const auto& name : names_in(disk.path / "many")) {
+    whole += content_of(disk.path / "many" / name) == content_of(here.path() / "many" / name);
+    CHECK(many.errors.find("cannot send many/" + name + ":") == std::string::npos);
+  }
+  CHECK(whole == names_in(disk.path / "many").size());
+  CHECK(whole > 500);
+  CHECK(many.errors.find(": No space left on device\n") != std::string::npos);
+  CHECK(static_cast<std::size_t>(std::count(many.errors.begin(), many.errors.end(), '\n')) == 1100 - whole);
+  fs::remove_all(disk.path / "many");
   // It is full while a part of it comes: that is kept, and gone on with when there is room.
   const std::string bytes = some_bytes(6'000'000);
   RawPeer sender(server.port, Role::put);
