@@ -269,7 +269,11 @@ class Receiving final : public Uploads::Holder {
   }
 
   bool make_folder(const Offer& offer) {
+    const bool is_new = options_.folder.info(offer.path).error() == std::errc::no_such_file_or_directory;
     const auto made = options_.folder.make_folder(offer.path);
+    empty_folder_.clear();
+    if (made && is_new) empty_folder_ = offer.path;
+    turn_ = uploads_.turn_of(*this);
     if (!made) return tell_failed(offer.id, offer.path, Code::system, made.error().message());
     return true;
   }
@@ -315,6 +319,13 @@ class Receiving final : public Uploads::Holder {
     return {};
   }
 
+  // What is in a folder that we have made, while nobody else receives anything, we have received, each once. What a
+  // program beside this one puts there meanwhile is noticed when the file is to have its name.
+  bool is_surely_free(const Entry& entry) {
+    return options_.on_exists != OnExists::rename && !empty_folder_.empty() &&
+           parent_of(entry.target) == empty_folder_ && uploads_.turn_of(*this) == turn_;
+  }
+
   // Claims the name, or another where that is the rule. False: it has failed.
   bool find_room_for_name(Entry& entry) {
     for (unsigned number = 2;; ++number) {
@@ -322,6 +333,7 @@ class Receiving final : public Uploads::Holder {
       const bool renames = options_.on_exists == OnExists::rename && number <= 1000;
       if (!entry.claimed && !renames) return fail(entry, Code::busy, "another sender is sending it now"), false;
       if (entry.claimed) {
+        if (is_surely_free(entry)) return true;
         const auto there = entry.folder.info(last_of(entry.target));
         if (!there && there.error() == std::errc::no_such_file_or_directory) return true;
         if (!there) return fail(entry, Code::system, there.error().message()), false;
@@ -550,6 +562,8 @@ class Receiving final : public Uploads::Holder {
   std::deque<std::uint32_t> slow_;  // offers that are compared with what is there
   std::string last_parent_;
   parley::Folder last_folder_;
+  std::string empty_folder_;  // the last one that was offered, where it was not there
+  std::uint64_t turn_ = 0;    // when it was made
   std::string fault_;
   parley::TimePoint last_heard_ = parley::Clock::now();
   parley::StopSource closed_;

@@ -41,6 +41,7 @@ class Uploads {
   /// Nothing where another has it. The same file again takes over, since its sender was started again, and so does any
   /// where the other is dead. A file that has come whole is not given up any more.
   std::optional<Place> claim(const std::string& name, Holder& holder, std::uint32_t id, std::uint64_t source) {
+    static_cast<void>(turn_of(holder));
     const auto [at, is_new] = held_.try_emplace(name, Upload{&holder, id, source, false});
     if (is_new) return at;
     Upload& upload = at->second;
@@ -54,8 +55,17 @@ class Uploads {
   void release(Place place) { held_.erase(place); }
   std::size_t size() const { return held_.size(); }
 
+  /// The same number as before where nobody else has claimed a name meanwhile.
+  std::uint64_t turn_of(const Holder& holder) {
+    if (last_ != &holder) ++turn_;
+    last_ = &holder;
+    return turn_;
+  }
+
  private:
   Names held_;
+  const Holder* last_ = nullptr;  // that has claimed a name; it may have ended since
+  std::uint64_t turn_ = 0;
 };
 
 }  // namespace file_transfer

@@ -317,6 +317,42 @@ TEST_CASE("file_transfer: two senders of one name do not mix") {
   CHECK(names_in(here / "inbox") == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("file_transfer: what others put meanwhile into a folder that a sender began is found there") {
+  const TemporaryFolder here;
+  FileServer server(here / "inbox");
+  RawPeer first(server.port, Role::put);
+  wire::Offer folder = offer_of(1, "dir", 0);
+  folder.kind = wire::Kind::folder;
+  first.say(folder);
+  first.say(offer_of(2, "dir/a", 5));
+  first.hear_answer();
+  // A program beside the server.
+  write_file(here / "inbox/dir/mine", "mine!");
+  first.say(offer_of(3, "dir/mine", 5));
+  const auto frame = first.hear();
+  REQUIRE(frame);
+  if (frame->type == FrameType::answer) {
+    say_file(first, 3, "other");
+    CHECK(first.hear_result() == "exists");
+  }
+  CHECK(content_of(here / "inbox/dir/mine") == "mine!");
+  // Another sender.
+  RawPeer second(server.port, Role::put);
+  second.say(offer_of(1, "dir/b", 5));
+  second.hear_answer();
+  say_file(second, 1, "hello");
+  CHECK(second.hear_result() == "stored");
+  first.say(offer_of(4, "dir/b", 5));
+  CHECK(first.hear_answer().whole);
+  // Itself, once more.
+  say_file(first, 2, "hello");
+  CHECK(first.hear_result() == "stored");
+  folder.id = 5;
+  first.say(folder);
+  first.say(offer_of(6, "dir/a", 5));
+  CHECK(first.hear_answer().whole);
+}
+
 TEST_CASE("file_transfer: of files that come at once each has its own mode") {
   const TemporaryFolder here;
   FileServer server(here / "inbox");
