@@ -369,13 +369,14 @@ class Sending {
     }
     if (item.answer.stale)
       report_.note(item.entry.wire_name, "has changed since it was sent in part: from the beginning");
-    auto file = item.entry.open();
+    // Of a small one it is enough to know afterwards that it was the one that was looked at.
+    const bool is_small = item.size <= min_piece;
+    auto file = is_small ? item.entry.open_unseen() : item.entry.open();
     if (!file) {
       give_up(id, item, Code::system, file.error().message());
       co_return true;
     }
-    // Of a small one it is enough to know so afterwards.
-    const auto info = item.size > min_piece ? file->info() : parley::Result<parley::FileInfo>(item.entry.info);
+    const auto info = is_small ? parley::Result<parley::FileInfo>(item.entry.info) : file->info();
     if (!info || !unchanged(item.entry.info, *info)) {
       give_up(id, item, Code::changed, "it has changed since it was looked at");
       co_return true;

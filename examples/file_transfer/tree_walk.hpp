@@ -36,6 +36,10 @@ struct Entry {
   std::string path;       // or by this
 
   parley::Result<parley::File> open() const { return path.empty() ? folder.open_file(name) : parley::File::open(path); }
+  /// Whatever has the name now: to be compared with `info` when it was read.
+  parley::Result<parley::File> open_unseen() const {
+    return path.empty() ? folder.open_unseen(name) : parley::File::open(path);
+  }
 };
 
 /// What cannot be sent, and why.

@@ -148,10 +148,10 @@ class File {
     if (const int error = platform::file_status(opened.handle.get(), status)) return detail::file_error(error);
     if (status.kind == FileKind::folder) return std::make_error_code(std::errc::is_a_directory);
     if (status.kind != FileKind::regular) return Error::unsupported;
-    return own_regular(std::move(opened.handle));
+    return own_unseen(std::move(opened.handle));
   }
-  /// For the library: what cannot be anything but a regular file.
-  static File own_regular(platform::NativeHandle handle) {
+  /// For the library: what cannot be anything but a regular file, or is to be looked at by who asked for it.
+  static File own_unseen(platform::NativeHandle handle) {
     File file;
     file.handle_ = std::make_shared<const platform::NativeHandle>(std::move(handle));
     return file;

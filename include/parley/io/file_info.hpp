@@ -41,7 +41,8 @@ struct FileInfo {
 
 /// Whether the file that had `before` is still that file, with the same content as far as the system can tell.
 inline bool unchanged(const FileInfo& before, const FileInfo& now) noexcept {
-  return before.identity == now.identity && before.size == now.size && before.modified == now.modified;
+  return before.kind == now.kind && before.identity == now.identity && before.size == now.size &&
+         before.modified == now.modified;
 }
 
 namespace detail {

@@ -128,6 +128,15 @@ class Folder {
   Result<File> open_file(std::string_view name, FileAccess access = FileAccess::read) const {
     return open_file(name, access, platform::Creation::never, 0);
   }
+  /// The same without the look at what it is: whatever has that name, to be read. For many small files, by who looks
+  /// himself when he has read them (File::info()), as one does who wants to know whether they changed meanwhile.
+  Result<File> open_unseen(std::string_view name) const {
+    if (const auto error = refused(name)) return error;
+    auto opened = platform::open_file_beneath(native_handle(), std::string(name).c_str(), FileAccess::read,
+                                              platform::Creation::never, 0);
+    if (opened.error != 0) return detail::file_error(opened.error);
+    return File::own_unseen(std::move(opened.handle));
+  }
   /// To be read and written; the folders above it must exist. The mode is subject to the umask. A file that is to
   /// appear whole or not at all: io/new_file.hpp.
   Result<File> create_file(std::string_view name, IfExists exists = IfExists::refuse, unsigned mode = 0666) const {

@@ -155,7 +155,7 @@ class NewFile {
                                            platform::Creation::exclusive, mode);
     }
     if (opened.error != 0) return detail::file_error(opened.error);
-    return own(File::own_regular(std::move(opened.handle)), folder, std::move(target), std::move(source), false);
+    return own(File::own_unseen(std::move(opened.handle)), folder, std::move(target), std::move(source), false);
   }
 
   /// A file under the name `partial` until it is published: opened where it exists, else made. It must be on the same

@@ -212,6 +212,28 @@ TEST_CASE("a folder is listed") {
   CHECK(FolderReader().next().error() == Error::end_of_stream);
 }
 
+TEST_CASE("a file that is opened unseen may be anything, which it says itself") {
+  TemporaryFolder temporary;
+  const auto folder = Folder::open(temporary.path().string()).value();
+  temporary.write("file", "text");
+  REQUIRE(::mkfifo((temporary / "fifo").c_str(), 0600) == 0);
+  fs::create_symlink("file", temporary / "link");
+  const auto before = folder.info("file").value();
+  const auto file = folder.open_unseen("file").value();
+  char text[4];
+  REQUIRE(file.read_exactly_at(0, text));
+  CHECK(std::string(text, 4) == "text");
+  CHECK(unchanged(before, file.info().value()));
+  const auto fifo = folder.open_unseen("fifo").value();
+  CHECK(fifo.info().value().kind == FileKind::other);
+  CHECK_FALSE(unchanged(before, fifo.info().value()));
+  CHECK_FALSE(fifo.read_at(0, text));
+  CHECK(folder.open_unseen("link").error() == std::errc::too_many_symbolic_link_levels);
+  CHECK(folder.open_unseen("none").error() == std::errc::no_such_file_or_directory);
+  CHECK(folder.open_unseen("../x").error() == Error::malformed);
+  CHECK(Folder().open_unseen("file").error() == Error::closed);
+}
+
 TEST_CASE("a folder's own times and mode") {
   TemporaryFolder temporary;
   const auto folder = Folder::make(temporary / "sub").value();

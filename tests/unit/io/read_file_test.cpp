@@ -30,7 +30,7 @@ struct Stuck {
   Stuck() {
     int both[2];
     REQUIRE(::pipe(both) == 0);
-    file = File::own_regular(platform::NativeHandle(both[0]));
+    file = File::own_unseen(platform::NativeHandle(both[0]));
     to = platform::NativeHandle(both[1]);
   }
   File file;
@@ -137,7 +137,7 @@ TEST_CASE("a read that waits ends at its time or when it is told to, and leaves 
   CHECK(loop.run(both()).has_value());
   CHECK(late_error == Error::timed_out);
   CHECK(stop_error == Error::cancelled);
-  const File same = File::own_regular(platform::duplicate(stuck.file.native_handle()).handle);
+  const File same = File::own_unseen(platform::duplicate(stuck.file.native_handle()).handle);
   stuck.file.close();
   // Enough for all three. The last one brings the others' ends with it.
   REQUIRE(::write(stuck.to.get(), "helloagainthird", 15) == 15);
