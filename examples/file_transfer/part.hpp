@@ -35,6 +35,7 @@ class Part {
  public:
   static constexpr std::uint64_t resumable_size = std::uint64_t{1} << 20;
   static constexpr std::uint64_t held_size = std::size_t{16} << 10;
+  static bool is_held(const Offer& offer) { return offer.size <= held_size; }
   static bool is_resumable(const Offer& offer) {
     return offer.source != 0 && offer.size != unknown_size && offer.size >= resumable_size;
   }
@@ -42,7 +43,7 @@ class Part {
   /// Goes on where that state was saved; one without an offset begins anew. Blocks for moments.
   std::error_code open(const parley::Folder& folder, const std::string& target, const Offer& offer,
                        const SavedState& saved) {
-    holds_ = offer.size <= held_size;
+    holds_ = is_held(offer);
     if (holds_) {
       held_.reserve(static_cast<std::size_t>(offer.size));
       return {};

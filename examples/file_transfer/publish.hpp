@@ -72,15 +72,39 @@ class MadeModes {
   bool differs_ = false;
 };
 
-inline parley::Result<> write_held(const parley::Folder& root, Ready& one) {
-  auto file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
-  if (file.error() == std::errc::no_such_file_or_directory && !parent_of(one.target).empty()) {
-    // Somebody has removed the folder since it was made for the offer.
-    auto folder = root.make_folder(parent_of(one.target));
-    if (!folder) return folder.error();
-    one.folder = std::move(*folder);
-    file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
+/// Whether somebody has removed it since it was opened.
+inline bool is_removed(const parley::Folder& folder) {
+  const auto info = folder.info();
+  return info && info->links == 0;
+}
+
+/// The folders that the files of a batch go into: one that was removed since it was made for an offer is made again.
+class FoldersOfBatch {
+ public:
+  explicit FoldersOfBatch(const parley::Folder& root) : root_(root) {}
+
+  parley::Result<> check(Ready& one) {
+    if (last_.native_handle() != one.folder.native_handle()) {
+      parley::Folder again;
+      if (!parent_of(one.target).empty() && is_removed(one.folder)) {
+        auto made = root_.make_folder(parent_of(one.target));
+        if (!made) return made.error();
+        again = std::move(*made);
+      }
+      last_ = one.folder;
+      made_again_ = std::move(again);
+    }
+    if (made_again_) one.folder = made_again_;
+    return {};
   }
+
+ private:
+  const parley::Folder& root_;
+  parley::Folder last_, made_again_;
+};
+
+inline parley::Result<> write_held(Ready& one) {
+  auto file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
   if (!file) return file.error();
   const auto written = file->file().write_all_at(0, one.held);
   if (!written) return written.error();
@@ -97,11 +121,13 @@ inline void publish(Batch& batch) {
     }
   };
   std::size_t count = 0;
+  FoldersOfBatch folders(batch.folder);
   MadeModes modes;
   files([&](Ready& one) {
     ++count;
     if (!one.file) {
-      if (const auto written = write_held(batch.folder, one); !written) return written;
+      if (const auto there = folders.check(one); !there) return there;
+      if (const auto written = write_held(one); !written) return written;
     }
     parley::File& file = one.file->file();
     const auto differs = modes.differs(one);
@@ -115,7 +141,7 @@ inline void publish(Batch& batch) {
 
   std::string_view parent;
   parley::Folder last;
-  std::size_t folders = 0;
+  std::size_t changed = 0;  // folders
   for (Ready& one : batch.all) {
     if (one.error) continue;
     if (one.kind == Kind::file) {
@@ -124,7 +150,7 @@ inline void publish(Batch& batch) {
         static_cast<void>(one.file->discard());
       }
       if (one.resumable) static_cast<void>(one.folder.remove_file(PartNames(last_of(one.target)).state));
-      if (folders == 0 || parent_of(one.target) != parent) ++folders;
+      if (changed == 0 || parent_of(one.target) != parent) ++changed;
       parent = parent_of(one.target);
       last = one.folder;
     } else if (auto folder = batch.folder.open_folder(one.target)) {
@@ -136,9 +162,9 @@ inline void publish(Batch& batch) {
     }
   }
   std::error_code failed;
-  if (folders > 1) {
+  if (changed > 1) {
     failed = batch.folder.sync_file_system().error();
-  } else if (folders == 1) {
+  } else if (changed == 1) {
     failed = last.sync().error();
   }
   for (Ready& one : batch.all) {

@@ -413,13 +413,13 @@ class Receiving final : public Uploads::Holder {
       return true;
     }
     if (begin.offset == 0) entry->saved = {};
-    std::error_code error = open_part(*entry);
-    if (error == std::errc::no_such_file_or_directory && !parent_of(entry->target).empty()) {
-      // Somebody has removed the folder since it was made for the offer.
+    std::error_code error;
+    // A small one's is looked at when it is written.
+    if (!Part::is_held(entry->offer) && !parent_of(entry->target).empty() && is_removed(entry->folder)) {
       last_parent_.clear();
       error = find_folder(*entry);
-      if (!error) error = open_part(*entry);
     }
+    if (!error) error = open_part(*entry);
     if (error) {
       if (error == parley::Error::busy) return fail_current(Code::busy, "another program is receiving it now");
       return fail_current(Code::system, error.message());

@@ -379,6 +379,22 @@ TEST_CASE("file_transfer: of files that come at once each has its own mode") {
   CHECK(modes == "420 420 310 310 420 511 256 0 ");
 }
 
+TEST_CASE("file_transfer: a folder that is removed before its files have come is made again") {
+  const TemporaryFolder here;
+  FileServer server(here / "inbox");
+  for (const std::uint64_t size : {std::uint64_t{10}, std::uint64_t{100'000}, large}) {
+    const std::string bytes = some_bytes(size);
+    RawPeer sender(server.port, Role::put);
+    sender.say(offer_of(1, "dir/sub/a", size));
+    sender.hear_answer();
+    fs::remove_all(here / "inbox/dir");
+    say_file(sender, 1, bytes);
+    CHECK(sender.hear_result() == "stored");
+    CHECK(content_of(here / "inbox/dir/sub/a") == bytes);
+    fs::remove_all(here / "inbox/dir");
+  }
+}
+
 TEST_CASE("file_transfer: what is not the protocol ends the connection with a reason") {
   const TemporaryFolder here;
   FileServer server(here / "inbox");
