@@ -34,6 +34,7 @@ inline std::optional<SavedState> read_state(const parley::Folder& folder, const 
 class Part {
  public:
   static constexpr std::uint64_t resumable_size = std::uint64_t{1} << 20;
+  /// Up to this size a file is only kept until it is whole.
   static constexpr std::uint64_t held_size = std::size_t{16} << 10;
   static bool is_held(const Offer& offer) { return offer.size <= held_size; }
   static bool is_resumable(const Offer& offer) {

@@ -103,6 +103,7 @@ class FoldersOfBatch {
   parley::Folder last_, made_again_;
 };
 
+/// After an error there is no file.
 inline parley::Result<> write_held(Ready& one) {
   auto file = parley::NewFile::make(one.folder, last_of(one.target), one.mode);
   if (!file) return file.error();

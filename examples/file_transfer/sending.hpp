@@ -10,6 +10,7 @@
 #include <parley/io/bandwidth.hpp>
 #include <parley/io/file_work.hpp>
 #include <parley/io/keyboard.hpp>
+#include <parley/net/socket.hpp>
 
 #include <algorithm>
 #include <chrono>
