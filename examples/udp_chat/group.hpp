@@ -48,7 +48,8 @@ class Group {
       co_return common::give_up("cannot draw a random number", std::error_code(number, std::system_category()));
     }
     if (!open()) co_return display_.status();
-    GroupTalk talk(options_.name, random, parley::Clock::now());
+    const std::uint64_t number = speaker_number(std::chrono::system_clock::now(), random);
+    GroupTalk talk(options_.name, number, parley::Clock::now());
     talk_ = &talk;
     // The first datagram shows whether there is a way to the group at all.
     const std::string hello = *talk.presence(parley::Clock::now());
@@ -113,10 +114,12 @@ class Group {
   }
 
   bool announce() {
-    display_.screen().set_prompt(options_.name + "> ");
+    show_prompt();
     return display_.notice("you are " + options_.name + " in the group " + to().to_string()) &&
            display_.notice("everyone on this network segment can read along; /help lists the commands");
   }
+
+  void show_prompt() { display_.screen().set_prompt(talk_->shown_name() + "> "); }
 
   // ---- What is typed
 
@@ -236,6 +239,10 @@ class Group {
       case Kind::joined: return display_.notice(event.name + " is here");
       case Kind::left: return display_.notice(event.name + " left");
       case Kind::fell_silent: return display_.notice(event.name + " is not heard any more");
+      case Kind::renamed: return display_.notice(event.text + " is shown as " + event.name + " from now on");
+      case Kind::renamed_you: show_prompt(); return display_.warning(text_of_own_name(event));
+      case Kind::renumbered:
+        return display_.notice("those who are called " + event.name + " are numbered anew; /who tells who is here");
       case Kind::too_many_people: return display_.error("more people are here than this program can keep apart");
       case Kind::other_version: return display_.error("somebody here has another version of this program");
       case Kind::lost:
@@ -245,8 +252,14 @@ class Group {
     return true;
   }
 
+  std::string text_of_own_name(const GroupEvent& event) const {
+    if (event.text.empty()) return "you are shown as " + event.name + " again";
+    return "somebody here is called " + event.text + (event.text == options_.name ? ", too" : "") +
+           ": you are shown as " + event.name;
+  }
+
   bool show_people() {
-    std::string line = "here: " + options_.name + " (you)";
+    std::string line = "here: " + talk_->shown_name() + " (you)";
     const auto now = parley::Clock::now();
     for (const auto& member : talk_->members()) {
       const auto silence = std::chrono::duration_cast<std::chrono::seconds>(now - member.heard_at);

@@ -3,6 +3,7 @@
 
 // The datagrams of a group, version 1. README.md has the layout; numbers are big-endian.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,7 +18,7 @@ struct GroupDatagram {
   enum class Kind : std::uint8_t { presence = 1, text = 2, leave = 3 };
 
   Kind kind = Kind::presence;
-  std::uint64_t speaker = 0;  // drawn at random by each program when it starts
+  std::uint64_t speaker = 0;  // see speaker_number()
   std::uint64_t number = 0;   // of this text, counted from 1; else of the speaker's last text, 0 before the first
   std::string_view name;
   std::string_view text;  // of Kind::text only
@@ -31,6 +32,14 @@ inline constexpr std::size_t max_group_text = 1024;
 inline constexpr std::size_t max_group_datagram = group_header_bytes + tcp_chat::max_name_bytes + 1 + max_group_text;
 /// Nobody counts so far: numbers can be added without a thought of overflow.
 inline constexpr std::uint64_t max_group_number = std::uint64_t{1} << 62;
+
+/// What a program that starts now calls itself. Who has been there longer has the smaller number, as far as clocks tell,
+/// and of two that start in the same millisecond hardly ever both have the same.
+inline std::uint64_t speaker_number(std::chrono::system_clock::time_point now, std::uint64_t random) {
+  constexpr int random_bits = 20;  // the other 44 last until the year 2527
+  const auto since_1970 = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+  return static_cast<std::uint64_t>(since_1970.count()) << random_bits | random >> (64 - random_bits);
+}
 
 /// The name and text must be within their limits.
 inline std::string write_group_datagram(const GroupDatagram& datagram) {

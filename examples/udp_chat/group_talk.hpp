@@ -11,7 +11,10 @@
 // Bounds: `max_members` people, of them `max_at_host` from one address; a minute's worth of newcomers; datagrams a second
 // of each; texts held in all, beyond which nobody's are waited for. What is beyond a bound is dropped and counted.
 //
-// Nothing proves who sent a datagram. A member is its random number together with the address it comes from, so that
+// Of those who have one name, or names that are alike, the one with the smallest number is shown by it, the next as
+// Ann~2, and so on: everybody who hears the same people names them the same way, also himself.
+//
+// Nothing proves who sent a datagram. A member is its number together with the address it comes from, so that
 // from elsewhere nobody can speak for it; somebody at the same address can.
 
 #include <parley/chat/printable.hpp>
@@ -36,10 +39,22 @@
 namespace udp_chat {
 
 struct GroupEvent {
-  enum class Kind : std::uint8_t { joined, said, lost, left, fell_silent, too_many_people, other_version };
+  enum class Kind : std::uint8_t {
+    joined,
+    said,
+    lost,
+    left,
+    fell_silent,
+    renamed,      // is shown otherwise than before
+    renamed_you,  // one is shown so oneself
+    renumbered,   // many of one name are shown otherwise than before
+    too_many_people,
+    other_version
+  };
   Kind kind;
   std::string name;         // as it is to be shown
-  std::string text;         // of `said`: fit for a terminal
+  std::string text;         // of `said`: fit for a terminal; of `renamed`: the name so far;
+                            // of `renamed_you`: the name of who has it without a number; empty where one has so oneself
   std::uint64_t count = 0;  // of `lost`
 };
 
@@ -65,9 +80,14 @@ class GroupTalk {
     std::uint64_t foreign = 0, other_version = 0, malformed = 0, made_up = 0, no_room = 0;
   };
 
-  /// `random` is this program's number among the others, and the seed of its pauses.
-  GroupTalk(std::string name, std::uint64_t random, parley::TimePoint now)
-      : name_(std::move(name)), key_(tcp_chat::name_key(name_)), id_(random), seed_(random), presence_at_(now) {}
+  /// `number` is this program's among the others (speaker_number()), and the seed of its pauses.
+  GroupTalk(std::string name, std::uint64_t number, parley::TimePoint now)
+      : name_(std::move(name)),
+        key_(tcp_chat::name_key(name_)),
+        id_(number),
+        shown_name_(name_),
+        seed_(number),
+        presence_at_(now) {}
 
   // ---- What is to be sent: datagrams, one each
 
@@ -113,7 +133,9 @@ class GroupTalk {
         continue;
       }
       show(person, now, true);
-      if (!person.has_left) events_.push_back({GroupEvent::Kind::fell_silent, person.name, {}});
+      const bool was_here = !std::exchange(person.has_left, true);
+      if (was_here) events_.push_back({GroupEvent::Kind::fell_silent, person.name, {}});
+      if (was_here) name_all_like(person.key);
       each = people_.erase(each);
       has_told_full_ = false;
     }
@@ -135,7 +157,8 @@ class GroupTalk {
 
   // ---- What is known
 
-  const std::string& name() const noexcept { return name_; }
+  /// As the others show it.
+  const std::string& shown_name() const noexcept { return shown_name_; }
   std::uint64_t said() const noexcept { return said_; }
   const Dropped& dropped() const noexcept { return dropped_; }
   /// Of those who are gone, too.
@@ -193,7 +216,7 @@ class GroupTalk {
     Person& person = people_[id];
     person.sent_name = datagram.name;
     person.key = tcp_chat::name_key(datagram.name);
-    person.name = name_among_others(person);
+    name_all_like(person.key);
     presence_at_ = std::min(presence_at_, now + pause(std::chrono::milliseconds(500)));
     events_.push_back({GroupEvent::Kind::joined, person.name, {}});
     return &person;
@@ -214,18 +237,35 @@ class GroupTalk {
     return true;
   }
 
-  // Nobody gives out names here. Who has one that is in use, or that looks like it, is shown with a sign that no name
-  // has, and a number.
-  std::string name_among_others(const Person& person) const {
-    for (int count = 1;; ++count) {
-      std::string name = count == 1 ? person.sent_name : person.sent_name + '~' + std::to_string(count);
-      bool is_taken = count == 1 && person.key == key_;
-      for (const auto& [id, other] : people_) {
-        if (&other == &person) continue;
-        is_taken |= other.name == name || (count == 1 && other.key == person.key);
-      }
-      if (!is_taken) return name;
+  // Nobody gives out names here. Who has one that another has longer, or that looks like it, is shown with a sign that no
+  // name has, and a number.
+  static std::string name_of_rank(const std::string& name, std::size_t rank) {
+    return rank == 1 ? name : name + '~' + std::to_string(rank);
+  }
+
+  // Those who have a name with this key, anew, since one of them came or went.
+  void name_all_like(const std::string& key) {
+    std::size_t rank = 0, renamed = 0;
+    bool am_named = key != key_;
+    const std::string* first = nullptr;  // the name of the first of them
+    const auto name_oneself = [&] {
+      am_named = true;
+      std::string name = name_of_rank(name_, ++rank);
+      if (name != std::exchange(shown_name_, name))
+        events_.push_back({GroupEvent::Kind::renamed_you, name, first == nullptr ? std::string() : *first});
+      if (first == nullptr) first = &name_;
+    };
+    for (auto& [id, person] : people_) {  // by their numbers
+      if (person.key != key || person.has_left) continue;
+      if (!am_named && id_ < id.number) name_oneself();
+      std::string name = name_of_rank(person.sent_name, ++rank);
+      if (first == nullptr) first = &person.sent_name;
+      const std::string before = std::exchange(person.name, name);
+      if (before.empty() || before == name || ++renamed > most_renamed) continue;
+      events_.push_back({GroupEvent::Kind::renamed, std::move(name), before});
     }
+    if (!am_named) name_oneself();
+    if (renamed > most_renamed) events_.push_back({GroupEvent::Kind::renumbered, *first, {}});
   }
 
   void hear(Person& person, const GroupDatagram& datagram, parley::TimePoint now) {
@@ -262,6 +302,7 @@ class GroupTalk {
     if (person.has_left || !person.is_leaving || !person.order.is_idle()) return;
     person.has_left = true;
     events_.push_back({GroupEvent::Kind::left, person.name, {}});
+    name_all_like(person.key);
   }
 
   std::size_t held_bytes() const {
@@ -278,8 +319,11 @@ class GroupTalk {
     return parley::Duration(static_cast<std::int64_t>((z ^ z >> 31) % static_cast<std::uint64_t>(most.count() + 1)));
   }
 
+  static constexpr std::size_t most_renamed = 3;  // told of one by one; so who has many come and go tells little
+
   const std::string name_, key_;
   const std::uint64_t id_;
+  std::string shown_name_;
   std::uint64_t seed_;
   std::uint64_t said_ = 0;
   parley::TimePoint presence_at_;

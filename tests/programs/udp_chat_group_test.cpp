@@ -228,12 +228,26 @@ TEST_CASE("udp_chat group takes any bytes") {
   CHECK(ann.output().find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("udp_chat group: two of one name are told apart") {
+TEST_CASE("udp_chat group: two of one name are told apart, the same way by all") {
   const Place place;
-  Person ann(place, "Ann");
-  RawMember raw(place);
-  raw.send(datagram(presence, 7, 0, "ann"));
-  CHECK(ann.wait_for_line("* ann~2 is here"));
+  Person first(place, "Ann");
+  Person eve(place, "Eve");
+  REQUIRE(eve.wait_for_line("* Ann is here"));
+  Process second(group_words(place, "Ann"));
+  CHECK(second.wait_for_line("* somebody here") == "* somebody here is called Ann, too: you are shown as Ann~2");
+  CHECK(second.wait_for_line("* Ann is here"));
+  for (Person* one : {&first, &eve}) CHECK(one->wait_for_line("* Ann~2 is here"));
+  second.write("hi\n");
+  for (Person* one : {&first, &eve}) CHECK(one->wait_for_line("<Ann~2> hi"));
+  eve.write("here\n");
+  REQUIRE(second.wait_for_line("<Eve> here"));
+  second.write("/who\n");
+  CHECK(second.wait_for_line("* here: Ann~2 (you), Ann, Eve"));
+  first.close_input();
+  CHECK(ending(first) == well);
+  CHECK(first.output().find("shown as") == std::string::npos);
+  CHECK(second.wait_for_line("* you are shown as Ann again"));
+  CHECK(eve.wait_for_line("* Ann~2 is shown as Ann from now on"));
 }
 
 TEST_CASE("udp_chat group: over a network that loses, repeats and reorders, the count is right") {

@@ -37,6 +37,9 @@ std::string in_words(const GroupEvent& event) {
     case GroupEvent::Kind::fell_silent: return "?" + event.name;
     case GroupEvent::Kind::lost: return event.name + " lost " + std::to_string(event.count);
     case GroupEvent::Kind::said: return event.name + ": " + event.text;
+    case GroupEvent::Kind::renamed: return event.text + "=" + event.name;
+    case GroupEvent::Kind::renamed_you: return "you=" + event.name + (event.text.empty() ? "" : " by " + event.text);
+    case GroupEvent::Kind::renumbered: return "many " + event.name;
     case GroupEvent::Kind::too_many_people: return "too many";
     case GroupEvent::Kind::other_version: return "other version";
   }
@@ -160,14 +163,56 @@ TEST_CASE("udp_chat: names that are alike are told apart, and nobody can forge t
   CHECK(ann.hear(datagram(Kind::presence, 2, 0, "ANN")) == "+ANN~2");
   CHECK(ann.hear(datagram(Kind::presence, 3, 0, "Ben")) == "+Ben");
   CHECK(ann.hear(datagram(Kind::presence, 4, 0, "Ben")) == "+Ben~2");
-  CHECK(ann.hear(datagram(Kind::presence, 5, 0, "Ben")) == "+Ben~3");
+  CHECK(ann.hear(datagram(Kind::presence, 6, 0, "Ben")) == "+Ben~3");
   CHECK(ann.hear(datagram(Kind::text, 4, 1, "Ben", "hi")) == "Ben~2: hi");
   // A name stays; and from elsewhere nobody speaks for another.
   CHECK(ann.hear(datagram(Kind::text, 4, 2, "Cem", "hi")).empty());
   CHECK(ann.talk.dropped().malformed == 1);
   const Address third = Address::ip("192.0.2.8", 7777).value();
-  CHECK(ann.hear(datagram(Kind::text, 4, 900, "Ben", "hi"), start, third) == "+Ben~4");
+  CHECK(ann.hear(datagram(Kind::text, 4, 900, "Ben", "hi"), start, third) == "Ben~3=Ben~4, +Ben~3");
   CHECK(ann.hear(datagram(Kind::text, 4, 2, "Ben", "still me")) == "Ben~2: still me");
+}
+
+TEST_CASE(
+    "udp_chat: whoever sees several of one name shows the same one without a number, in whatever order they came") {
+  const std::vector<std::string> names{"Ann", "ANN", "Ben", "Ann", "Ann"};
+  std::vector<std::size_t> order{0, 1, 2, 3, 4};
+  do {
+    GroupTalk second("ANN", 11, start);
+    for (const std::size_t i : order) second.take(datagram(Kind::presence, 10 + i, 0, names[i]), elsewhere, start);
+    CHECK(second.shown_name() == "ANN~2");
+    std::string others;
+    for (const auto& member : second.members()) others += member.name + ' ';
+    CHECK(others == "Ann Ann~3 Ann~4 Ben ");
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("udp_chat: one is told how the others show one, and when it changes") {
+  GroupTalk talk("Ann", 10, start);
+  Listener ann{std::move(talk)};
+  CHECK(ann.hear(datagram(Kind::presence, 11, 0, "Ann")) == "+Ann~2");  // who came later; nothing changes for oneself
+  CHECK(ann.hear(datagram(Kind::presence, 5, 0, "Ann")) == "you=Ann~2 by Ann, Ann~2=Ann~3, +Ann");
+  CHECK(ann.hear(datagram(Kind::presence, 5, 0, "Ann")).empty());
+  CHECK(ann.hear(datagram(Kind::presence, 7, 0, "ann"), start + 10s) == "you=Ann~3 by Ann, Ann~3=Ann~4, +ann~2");
+  CHECK(ann.hear(datagram(Kind::leave, 7, 0, "ann"), start + 10s) == "-ann~2, you=Ann~2 by Ann, Ann~4=Ann~3");
+  CHECK(ann.hear(datagram(Kind::presence, 11, 0, "Ann"), start + 19s).empty());
+  CHECK(ann.wait_until(start + 20s) == "?Ann, you=Ann, Ann~3=Ann~2");
+  CHECK(ann.people() == "Ann~2");
+}
+
+TEST_CASE("udp_chat: where one has many of a name come and go, that is told in a few words") {
+  Listener ann;
+  for (std::uint64_t i = 0; i < 40; ++i) ann.hear(datagram(Kind::presence, 100 + i, 0, "Mallory"));
+  CHECK(ann.hear(datagram(Kind::presence, 99, 0, "Mallory")) ==
+        "Mallory=Mallory~2, Mallory~2=Mallory~3, Mallory~3=Mallory~4, many Mallory, +Mallory");
+}
+
+TEST_CASE("udp_chat: the number of a member says since when it is there") {
+  using std::chrono::system_clock;
+  const system_clock::time_point now = system_clock::from_time_t(1800000000);
+  CHECK(speaker_number(now, ~std::uint64_t{0}) < speaker_number(now + 1ms, 0));
+  CHECK(speaker_number(now, 0) != speaker_number(now, std::uint64_t{1} << 63));
+  CHECK(speaker_number(now, 0) == std::uint64_t{1800000000000} << 20);
 }
 
 TEST_CASE("udp_chat: when a member speaks up by itself") {
