@@ -22,6 +22,14 @@ inline std::size_t complete_utf8(std::string_view text) {
   return text.size();
 }
 
+/// The text with small letters instead of the capital ones of ASCII: commands are the same in both.
+inline std::string small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
+}
+
 /// The text as a name: clean, without spaces around it. Empty when nothing is left, or more than so many characters.
 inline std::string clean_name(std::string_view text, std::size_t max_characters) {
   std::string name = parley::make_printable(text);

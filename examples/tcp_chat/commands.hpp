@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../common/text.hpp"
 #include "change_room.hpp"
 #include "command_line.hpp"
 #include "server.hpp"
@@ -28,7 +29,9 @@ class Commands {
 
   /// False: the person wants to go, or cannot be reached any more.
   parley::Task<bool> carry_out(Line line) {
-    if (line.command == "quit") {
+    const std::string command = common::small_letters(line.command);
+    // A client that can come back must know itself that it leaves, and knows the word as it is.
+    if (line.command == "quit" || (command == "quit" && !person_.numbered())) {
       person_.said_goodbye = true;
       co_return false;
     }
@@ -38,20 +41,20 @@ class Commands {
       const auto waited = co_await parley::sleep(limit.due(person_.more().commands) - parley::Clock::now());
       if (!waited || !person_.member || person_.sent_away()) co_return false;
     }
-    if (line.command == "join" || line.command == "leave") {
-      const std::string room = room_to_go_to(line);
+    if (command == "join" || command == "leave") {
+      const std::string room = command == "join" ? room_to_go_to(line.text) : way_back();
       if (room.empty()) co_return true;
       co_return co_await change_room(server_, person_, room, "went to " + room);
     }
-    if (line.command == "msg") {
+    if (command == "msg") {
       co_await message(first_word(line.text));
       co_return true;
     }
-    if (line.command == "me") {
+    if (command == "me") {
       co_await act(line.text);
       co_return true;
     }
-    at_once(line);
+    at_once(command, line);
     co_return true;
   }
 
@@ -65,9 +68,9 @@ class Commands {
   };
   static constexpr std::array<Entry, 20> table();
 
-  void at_once(Line line) {
+  void at_once(std::string_view command, Line line) {
     for (const Entry& entry : table()) {
-      if (entry.name == line.command && entry.handler != nullptr) return (this->*entry.handler)(line.text);
+      if (entry.name == command && entry.handler != nullptr) return (this->*entry.handler)(line.text);
     }
     const std::string_view name = line.command == " " ? "" : line.command;
     refuse("there is no command /" + std::string(name) + "; /help tells which there are");
@@ -102,6 +105,7 @@ class Commands {
   }
 
   void nick(std::string_view name) {
+    if (name.empty()) return refuse("say which name");
     if (const NameCheck check = check_name(name); !check) return refuse(check.reason);
     if (server_.people().find(name) != &person_ && server_.is_in_use(name)) {
       return refuse("somebody has this name, or one that looks like it");
@@ -164,6 +168,7 @@ class Commands {
   void ping(std::string_view text) { tell(text.empty() ? "pong" : "pong " + std::string(text)); }
 
   void oper(std::string_view password) {
+    if (password.empty()) return refuse("say the password");  // which is no wrong one
     constexpr std::uint8_t most_attempts = PasswordAttempts::most_wrong;
     PasswordAttempts& attempts = server_.password_attempts();
     const std::string address = person_.peer.peer();
@@ -204,7 +209,7 @@ class Commands {
     if (!may_operate()) return;
     const FirstWord words = first_word(text);
     const std::string key = name_key(words.word);
-    if (key.empty()) return refuse("say whom");
+    if (key.empty()) return refuse(words.word.empty() ? "say whom" : "that is no name");
     if (room().banned.size() >= max_list) return refuse("too many are banned");
     room().banned.insert(key);
     Person* other = server_.people().find(words.word);
@@ -214,6 +219,7 @@ class Commands {
   }
   void unban(std::string_view name) {
     if (!may_operate()) return;
+    if (name.empty()) return refuse("say whom");
     if (room().banned.erase(name_key(name)) == 0) return refuse("nobody of this name is banned");
     announce(own_name() + " lets " + std::string(name) + " in again");
   }
@@ -226,6 +232,7 @@ class Commands {
   }
   void unmute(std::string_view name) {
     if (!may_operate()) return;
+    if (name.empty()) return refuse("say whom");
     if (room().muted.erase(name_key(name)) == 0) return refuse("nobody of this name is muted");
     announce(own_name() + " lets " + std::string(name) + " speak again");
   }
@@ -244,9 +251,14 @@ class Commands {
     server_.expel(other, reason);
   }
 
-  // Empty: refused.
-  std::string room_to_go_to(Line line) {
-    const std::string_view wanted = line.command == "leave" ? Server::lobby_name : room_name(line.text);
+  // Empty, both: refused.
+  std::string way_back() {
+    if (person_.room != &server_.lobby()) return room_to_go_to(Server::lobby_name);
+    refuse("this is the lobby; /quit goes away");
+    return {};
+  }
+  std::string room_to_go_to(std::string_view text) {
+    const std::string_view wanted = room_name(text);
     const NameCheck check = check_room(wanted);
     if (!check) refuse(wanted.empty() ? std::string_view("say which room") : check.reason);
     if (!check) return {};
@@ -255,7 +267,7 @@ class Commands {
       if (server_.rooms().size() < Server::max_rooms) return std::string(wanted);
       refuse(too_many_rooms);
     } else if (found->second.get() == person_.room) {
-      refuse(line.command == "leave" ? "this is the lobby; /quit goes away" : already_there);
+      refuse(already_there);
     } else if (found->second->banned.contains(name_key(own_name())) && !person_.is_operator) {
       refuse("you are banned there");
     } else {
@@ -265,6 +277,7 @@ class Commands {
   }
 
   parley::Task<> message(FirstWord words) {
+    if (words.word.empty()) co_return refuse("say whom, and what");
     Person* other = server_.people().find(words.word);
     if (other == nullptr || other->room == nullptr)
       co_return refuse("there is no " + std::string(words.word) + " here");
@@ -310,7 +323,7 @@ constexpr std::array<Commands::Entry, 20> Commands::table() {
            {"me", "ACTION", "says what you do", nullptr},
            {"topic", "[TEXT]", "shows or sets the topic", &Commands::topic},
            {"history", "[N]", "what was said last", &Commands::history},
-           {"ping", "", "whether the server answers", &Commands::ping},
+           {"ping", "[TEXT]", "whether the server answers", &Commands::ping},
            {"quit", "", "goes away", nullptr},
            {"oper", "PASSWORD", "makes you an operator of the server", &Commands::oper},
            {"op", "NAME", "makes somebody an operator of the room", &Commands::op},

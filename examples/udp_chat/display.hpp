@@ -12,6 +12,7 @@
 
 #include "../common/chat_screen.hpp"
 #include "../common/output.hpp"
+#include "../common/text.hpp"
 #include "../tcp_chat/command_line.hpp"
 
 namespace udp_chat {
@@ -75,12 +76,13 @@ class Display {
         co_return;
       }
       const tcp_chat::Line typed = tcp_chat::parse_line(*line);
-      if (typed.command == "quit") co_return;
+      const std::string command = common::small_letters(typed.command);
+      if (command == "quit") co_return;
       bool goes_on = false;
-      if (typed.command.empty()) {
+      if (command.empty()) {
         goes_on = co_await say(typed.text);
       } else {
-        goes_on = obey(typed.command);
+        goes_on = obey(command);
       }
       if (!goes_on) co_return;
     }

@@ -148,17 +148,55 @@ TEST_CASE("tcp_chat: /help tells every command, and what is none is refused") {
   ann.say("/help");
   const std::string help = ann.hear_so_far();
   for (const std::string name :
-       {"help",      "nick NAME",       "join ROOM",      "leave",      "rooms",     "who",           "msg NAME TEXT",
-        "me ACTION", "topic [TEXT]",    "history [N]",    "ping",       "quit",      "oper PASSWORD", "op NAME",
-        "deop NAME", "kick NAME [WHY]", "ban NAME [WHY]", "unban NAME", "mute NAME", "unmute NAME"}) {
+       {"help",      "nick NAME",       "join ROOM",      "leave",       "rooms",     "who",           "msg NAME TEXT",
+        "me ACTION", "topic [TEXT]",    "history [N]",    "ping [TEXT]", "quit",      "oper PASSWORD", "op NAME",
+        "deop NAME", "kick NAME [WHY]", "ban NAME [WHY]", "unban NAME",  "mute NAME", "unmute NAME"}) {
     CHECK(help.find("\n* /" + name + ": ") != std::string::npos);
   }
   CHECK(lines_of(help).size() == 21);
-  for (const std::string wrong : {"/what", "/WHO", "/ who", "/"}) {
+  for (const std::string wrong : {"/what", "/WHOM", "/ who", "/"}) {
     ann.say(wrong);
     const std::string name = wrong == "/ who" ? "/" : wrong;
     CHECK(ann.hear() == "! there is no command " + name + "; /help tells which there are");
   }
+}
+
+TEST_CASE("tcp_chat: commands are the same in capitals") {
+  Den den;
+  den.eve->say("/HELP");
+  CHECK(lines_of(den.eve->hear_so_far()).size() == 21);
+  den.eve->say("/Msg Ann psst");
+  CHECK(den.ann->hear() == "[Eve] psst");
+  den.eve->say("/ME waves");
+  CHECK(den.eve->hear_so_far().empty());
+  den.eve->say("/Join DEN");
+  CHECK(den.ann->hear() == "* Eve joined");
+  den.eve->say("/LEAVE");
+  CHECK(den.ann->hear() == "* Eve left (went to lobby)");
+  den.eve->say("/Quit");
+  CHECK(den.eve->socket.receive_to_end().find("* you are in lobby") != std::string::npos);
+  // Who could come back would, if its client did not know that it left.
+  Numbered ben(den.server, "Bob");
+  CHECK(ben.hear_record() == "text Eve *waves*");  // of the history
+  ben.say("/QUIT");
+  CHECK(ben.hear_record() == "error - there is no command /QUIT; /help tells which there are");
+}
+
+TEST_CASE("tcp_chat: a command alone, or with blanks only, says what is missing") {
+  Den den;
+  const std::vector<std::pair<std::string, std::string>> alone{
+      {"nick", "say which name"}, {"join", "say which room"},   {"msg", "say whom, and what"},
+      {"me", "say what you do"},  {"oper", "say the password"}, {"op", "say whom"},
+      {"deop", "say whom"},       {"kick", "say whom"},         {"ban", "say whom"},
+      {"unban", "say whom"},      {"mute", "say whom"},         {"unmute", "say whom"}};
+  for (const auto& [command, answer] : alone) {
+    for (const std::string blanks : {"", " ", "    "}) {
+      den.ann->say("/" + command + blanks);
+      CHECK(den.ann->hear() == "! " + answer);
+    }
+  }
+  den.ann->say("/ban two~words");
+  CHECK(den.ann->hear() == "! that is no name");
 }
 
 TEST_CASE("tcp_chat: /nick") {
@@ -170,7 +208,7 @@ TEST_CASE("tcp_chat: /nick") {
   three.ann->say("/nick BEN");
   CHECK(three.ann->hear() == "! somebody has this name, or one that looks like it");
   three.ann->say("/nick");
-  CHECK(three.ann->hear() == "! a name has at least one character");
+  CHECK(three.ann->hear() == "! say which name");
   three.ann->say("/nick a b");
   CHECK(three.ann->hear() == "! a name has no spaces");
   three.ann->say("/nick ANNA");  // one's own
@@ -226,7 +264,7 @@ TEST_CASE("tcp_chat: /msg") {
   den.eve->say("/msg Ann from afar");  // in another room
   CHECK(den.ann->hear() == "[Eve] from afar");
   den.eve->say("/msg");
-  CHECK(den.eve->hear() == "! there is no  here");
+  CHECK(den.eve->hear() == "! say whom, and what");
   den.eve->say("/msg Bob hi");
   CHECK(den.eve->hear() == "! there is no Bob here");
   den.eve->say("/msg Ann");
@@ -399,7 +437,7 @@ TEST_CASE("tcp_chat: a password makes operators of the server") {
   Guest eve = server.connect();
   eve.say("Eve");
   CHECK(eve.hear_until("* topic: welcome here") == greeting + "\n* you are in lobby, with 2 others\n");
-  for (const std::string wrong : {"", "open sesamf"}) {  // with Ann's from her address, three
+  for (const std::string wrong : {"x", "open sesamf"}) {  // with Ann's from her address, three
     eve.say("/oper " + wrong);
     CHECK(eve.hear() == "! wrong password");
   }
@@ -436,6 +474,8 @@ TEST_CASE("tcp_chat: without a password nobody becomes an operator, and a file w
   ChatServer server;
   Guest ann = server.join("Ann");
   ann.say("/oper");
+  CHECK(ann.hear() == "! say the password");
+  ann.say("/oper x");
   CHECK(ann.hear() == "! wrong password");
   const TemporaryFolder folder;
   for (const auto& [path, why] : {std::pair{(folder.path() / "none").string(), "No such file or directory"},

@@ -241,7 +241,7 @@ TEST_CASE("udp_chat group: two of one name are told apart, the same way by all")
   for (Person* one : {&first, &eve}) CHECK(one->wait_for_line("<Ann~2> hi"));
   eve.write("here\n");
   REQUIRE(second.wait_for_line("<Eve> here"));
-  second.write("/who\n");
+  second.write("/Who\n");
   CHECK(second.wait_for_line("* here: Ann~2 (you), Ann, Eve"));
   first.close_input();
   CHECK(ending(first) == well);
