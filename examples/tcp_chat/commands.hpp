@@ -107,9 +107,8 @@ class Commands {
   void nick(std::string_view name) {
     if (name.empty()) return refuse("say which name");
     if (const NameCheck check = check_name(name); !check) return refuse(check.reason);
-    if (server_.people().find(name) != &person_ && server_.is_in_use(name)) {
-      return refuse("somebody has this name, or one that looks like it");
-    }
+    const bool is_own = server_.people().find(name) == &person_;
+    if (const std::string why = server_.why_in_use(name); !is_own && !why.empty()) return refuse(why);
     if (is_banned_here(name) && !person_.is_operator) return refuse("this name is banned here");
     if (room().muted.contains(name_key(own_name()))) return refuse("you are muted here, and keep your name");
     const std::string before = own_name();

@@ -75,9 +75,15 @@ class Server {
     rooms_.erase(name_key(room.name));
   }
 
-  /// Whether somebody has the name, or keeps it while they go from one room to another.
-  bool is_in_use(std::string_view name) const {
-    return people_.find(name) != nullptr || kept_names_.contains(name_key(name));
+  /// Why nobody else can have the name: somebody has it, or keeps it while they are away or go from one room to another.
+  /// Empty: it is free.
+  std::string why_in_use(std::string_view name) const {
+    const Person* const person = people_.find(name);
+    if (person == nullptr && !kept_names_.contains(name_key(name))) return {};
+    std::string why = "somebody has this name, or one that looks like it";
+    if (person == nullptr || !is_away(*person)) return why;
+    return why += "; they have lost the connection: unless they come back, it is free in " +
+                  std::to_string(options_.resume_timeout_s) + " s";
   }
   /// Keeps the name for who has no place in a room at the moment.
   class KeptName {

@@ -75,9 +75,7 @@ class Admission {
       co_return co_await refuse("say your name first");
     }
     if (const NameCheck check = check_name(name); !check) co_return co_await refuse(check.reason);
-    if (server_.is_in_use(name)) {
-      co_return co_await refuse("somebody has this name, or one that looks like it");
-    }
+    if (const std::string why = server_.why_in_use(name); !why.empty()) co_return co_await refuse(why);
     if (server_.lobby().banned.contains(name_key(name))) co_return co_await refuse("this name is banned");
     co_return co_await enter(line.command == "numbered", name);
   }
