@@ -30,6 +30,18 @@ class Display {
     status_ = common::give_up_printing(errno);
     return false;
   }
+  /// What another said. At a terminal each line has in front who it is from, so that none looks like one's own or like the
+  /// program's; in a pipe it is as it came.
+  bool print_of(const std::string& who, std::string_view text) {
+    if (!screen_.edits()) return print(text);
+    for (;;) {
+      const std::size_t end = text.find('\n');
+      if (!print(screen_.paint('<' + who + '>', common::Colour::cyan) + ' ' + std::string(text.substr(0, end))))
+        return false;
+      if (end == text.npos) return true;
+      text.remove_prefix(end + 1);
+    }
+  }
   /// What the program itself has to say.
   bool notice(std::string_view text) { return print(screen_.paint("* " + std::string(text), common::Colour::dim)); }
   bool warning(std::string_view text) { return print(screen_.paint("* " + std::string(text), common::Colour::yellow)); }

@@ -50,7 +50,7 @@ struct InterfaceAddress {
 
 // For common::Arguments: what it says where a value is wrong, and how it reads one.
 inline std::string kind_of(const ListenAt&) { return "[IP:]PORT, such as 1234 or 127.0.0.1:1234"; }
-inline std::string kind_of(const SendTo&) { return "IP:PORT, such as 127.0.0.1:1234 or [::1]:1234"; }
+inline std::string kind_of(const SendTo&) { return "IP[:PORT], such as 127.0.0.1:1234 or [::1]:1234"; }
 inline std::string kind_of(const GroupAddress&) { return "a multicast group with a port, such as 239.255.77.77:7777"; }
 inline std::string kind_of(const InterfaceAddress&) { return "an address of this machine, such as 192.0.2.1"; }
 inline std::string show_value(const ListenAt&) { return {}; }

@@ -30,8 +30,9 @@ int wrong_usage(const std::string& program, std::string_view problem) {
 int run_peer(int argc, const char* const* argv) {
   udp_chat::PeerOptions options;
   common::Arguments arguments("udp_chat peer", "Two people, each of whom sends to the other. Nothing is encrypted.");
-  arguments.option("--listen", "[IP:]PORT", options.listen, "where to listen; asked for on a terminal");
-  arguments.option("--to", "IP:PORT", options.to, "whom to send to; asked for on a terminal");
+  arguments.option("--listen", "[IP:]PORT", options.listen,
+                   "where to listen (IP alone: port 1234); asked for on a terminal");
+  arguments.option("--to", "IP[:PORT]", options.to, "whom to send to (IP alone: port 1234); asked for on a terminal");
   arguments.option("--name", "NAME", options.name, "goes in front of each text, as \"NAME: \"");
   arguments.flag("--reliable", options.reliable, "all arrives, once and in order; both must say it");
   arguments.option("--lost-after", "SECONDS", options.lost_after_s, "of silence, with --reliable");

@@ -135,7 +135,7 @@ class Peer {
     was_heard_ = true;
     has_told_ = {};
     if (text.ends_with('\n')) text.remove_suffix(1);  // from nc, say
-    return display_.print(parley::make_printable(text, parley::Newlines::keep));
+    return display_.print_of(from.to_string(), parley::make_printable(text, parley::Newlines::keep));
   }
 
   // Errors that ICMP messages cause (RFC 1122, 4.1.3.3): they say how it went with a datagram, and end nothing.

@@ -37,7 +37,7 @@ inline parley::Task<bool> ask_for_addresses(Display& display, PeerOptions& optio
   const bool knows_where = !options.listen.empty();
   if (knows_where && !options.to.empty()) co_return true;
   if (!display.can_ask()) {
-    co_return display.refuse_usage("peer", knows_where ? "say --to IP:PORT" : "say --listen [IP:]PORT");
+    co_return display.refuse_usage("peer", knows_where ? "say --to IP[:PORT]" : "say --listen [IP:]PORT");
   }
   bool answered = true;
   if (!knows_where) {
@@ -46,7 +46,7 @@ inline parley::Task<bool> ask_for_addresses(Display& display, PeerOptions& optio
     });
   }
   if (answered && options.to.empty()) {
-    answered = co_await display.ask("whom to send to, IP:PORT: ", [&options](std::string_view text) {
+    answered = co_await display.ask("whom to send to, IP[:PORT=1234]: ", [&options](std::string_view text) {
       return problem_of(read_value(text, options.to), options.to, options);
     });
   }

@@ -247,7 +247,8 @@ class ReliablePeer {
     }
     ++received_;
     note(to_send_);
-    if (!display_.print(parley::make_printable(message.substr(8)))) return parley::Error::cancelled;
+    if (!display_.print_of(to().to_string(), parley::make_printable(message.substr(8))))
+      return parley::Error::cancelled;
     return {};
   }
 

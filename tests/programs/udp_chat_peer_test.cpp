@@ -266,6 +266,7 @@ TEST_CASE("udp_chat: wrong usage is told in one line, with status 2") {
 }
 
 TEST_CASE("udp_chat explains itself") {
+  CHECK(run_to_end(command("udp_chat", {"peer", "--help"})).output.find("IP alone: port 1234") != std::string::npos);
   CHECK(run_to_end(command("udp_chat", {"--help"})).output.starts_with("usage: udp_chat peer|group|hub|join "));
   for (const std::string mode : {"peer", "group"}) {
     const Outcome outcome = run_to_end(command("udp_chat", {mode, "--help"}));
@@ -301,7 +302,7 @@ TEST_CASE("udp_chat peer asks for the addresses that it was not told, and for wr
   ann.type("nowhere\r");
   REQUIRE(ann.wait_for("! that is not [IP:]PORT, such as 1234 or 127.0.0.1:1234"));
   ann.type("127.0.0.1:0\r");
-  REQUIRE(ann.wait_for("whom to send to, IP:PORT: "));
+  REQUIRE(ann.wait_for("whom to send to, IP[:PORT=1234]: "));
   ann.type("[::1]:5\r");
   REQUIRE(ann.wait_for("! one is IPv4, the other IPv6"));
   ann.type(at(original.port()) + "\r");
@@ -317,7 +318,7 @@ TEST_CASE("udp_chat peer asks for the addresses that it was not told, and for wr
 TEST_CASE("udp_chat peer asks in vain: Ctrl-C and Ctrl-D end it well") {
   for (const std::string key : {"\x03", "\x04"}) {
     AtTerminal ann(command("udp_chat", {"peer", "--listen", "127.0.0.1:0"}));
-    REQUIRE(ann.wait_for("whom to send to, IP:PORT: "));
+    REQUIRE(ann.wait_for("whom to send to, IP[:PORT=1234]: "));
     ann.type(key);
     CHECK(ann.ending() == "status 0");
   }
@@ -325,7 +326,7 @@ TEST_CASE("udp_chat peer asks in vain: Ctrl-C and Ctrl-D end it well") {
 
 TEST_CASE("what comes to udp_chat peer leaves alone what is being typed") {
   RawSocket original = RawSocket::udp();
-  AtTerminal ann(peer_words("127.0.0.1:0", at(original.port()), {"--name", "Ann"}));
+  AtTerminal ann(peer_words("127.0.0.1:0", at(original.port()), {"--name", "Ann", "--no-color"}));
   REQUIRE(ann.wait_for("Ann> "));
   ann.type("first\r");
   const auto [bytes, port] = original.receive_from();
@@ -333,10 +334,22 @@ TEST_CASE("what comes to udp_chat peer leaves alone what is being typed") {
   ann.type("half a li");
   REQUIRE(ann.wait_for("half a li"));
   original.send_to(port, "meanwhile");
-  REQUIRE(ann.wait_for("meanwhile\r"));
+  REQUIRE(ann.wait_for('<' + at(original.port()) + "> meanwhile\r"));
   REQUIRE(ann.wait_for("half a li"));
   ann.type("ne\r");
   CHECK(original.receive_from().first == "Ann: half a line");
+}
+
+TEST_CASE("at a terminal each line that comes to udp_chat peer says where it is from") {
+  RawSocket original = RawSocket::udp();
+  AtTerminal ann(peer_words("127.0.0.1:0", at(original.port()), {"--no-color"}));
+  REQUIRE(ann.wait_for("> "));
+  ann.type("first\r");
+  const std::uint16_t port = original.receive_from().second;
+  original.send_to(port, "two\n* lines\n");
+  const std::string from = '<' + at(original.port()) + "> ";
+  CHECK(ann.wait_for(from + "two\r"));
+  CHECK(ann.wait_for(from + "* lines\r"));
 }
 
 // ---- The tutorial's program -----------------------------------------------------------------------------------------
