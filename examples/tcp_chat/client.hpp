@@ -50,6 +50,10 @@ class Client {
   parley::Task<int> run() {
     if (name_.empty() && !co_await ask_for_name()) co_return status_;
     go_to_ = options_.room;
+    if (screen_.edits()) {  // somebody would wonder at the silence
+      screen_.set_prompt(name_ + "> ");
+      view_.notice("connecting to " + where());
+    }
     auto connected = co_await connect_(options_);
     if (!connected) co_return cannot_connect(connected.error());
     parley::Scope typing;

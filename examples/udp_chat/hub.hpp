@@ -3,11 +3,16 @@
 
 // `udp_chat hub` and `udp_chat join`: the server and the client of tcp_chat, over reliable connections instead of TCP.
 
+#include <parley/core/race.hpp>
+#include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
 #include <parley/net/reliable_udp.hpp>
+#include <parley/net/resolve.hpp>
+#include <parley/net/udp_socket.hpp>
 
 #include <chrono>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -61,11 +66,35 @@ inline parley::Task<int> serve_hub(tcp_chat::ServerOptions options, std::string 
   co_return status;
 }
 
+/// Completes with what the system knows against the address: there is no way to it, or its machine says that nobody
+/// listens at that port (ICMP). A connected socket is told, and a reliable connection has none: so this asks with one of
+/// its own, by empty datagrams, which a hub drops. Where nothing is heard it goes on until it is stopped.
+inline parley::Task<std::error_code> refusal_from(parley::Address to) {
+  auto socket = parley::UdpSocket::open(to.native_family());
+  if (!socket) co_return socket.error();
+  if (const auto done = socket->connect(to); !done) co_return done.error();
+  for (;;) {
+    const auto asked = co_await socket->send({});
+    if (!asked) co_return asked.error();
+    char answer[1];
+    const auto heard = co_await socket->recv(answer).within(std::chrono::seconds(1));
+    if (!heard && heard.error() != parley::Error::timed_out) co_return heard.error();
+    // Whoever answers otherwise is not asked more often.
+    static_cast<void>(co_await parley::sleep(std::chrono::seconds(1)));
+  }
+}
+
+/// As with TCP it ends at once where nobody listens: who starts the hub a moment later joins once more.
 inline parley::Task<parley::Result<ReliableConnection>> connect_to_hub(const tcp_chat::ClientOptions& options) {
-  auto peer = co_await parley::ReliableUdp::connect(options.host, options.port, chat_settings())
-                  .within(std::chrono::seconds(10));
-  if (!peer) co_return peer.error();
-  co_return ReliableConnection(std::move(*peer));
+  constexpr auto patience = std::chrono::seconds(10);
+  const auto addresses = co_await parley::resolve(options.host, options.port).within(patience);
+  if (!addresses) co_return addresses.error();
+  const parley::Address& to = addresses->front();
+  const parley::ReliableOptions settings = chat_settings();
+  auto raced = co_await parley::race(parley::ReliableUdp::connect(to, settings).within(patience), refusal_from(to));
+  auto& [peer, refusal] = raced.results;
+  if (peer) co_return ReliableConnection(std::move(*peer));
+  co_return raced.index == 0 ? peer.error() : refusal;
 }
 
 inline parley::Task<int> join_hub(tcp_chat::ClientOptions options) {

@@ -13,6 +13,8 @@
 #include "raw_socket.hpp"
 #include "support/catch.hpp"
 #include "support/lossy_relay.hpp"
+#include "support/own_network.hpp"
+#include "terminal_child.hpp"
 
 using namespace programs;
 using namespace std::chrono_literals;
@@ -213,6 +215,36 @@ TEST_CASE("udp_chat hub stops at SIGTERM, and everybody is told") {
   CHECK(ending_after(hub, SIGTERM) == well);
   CHECK(ann.wait_for_line("! lost the connection to "));
   ann.leaves();
+}
+
+TEST_CASE("udp_chat join: that nobody listens, or that there is no way, ends it at once") {
+  const std::string port = std::to_string(RawSocket::free_udp_port());
+  const auto begin = std::chrono::steady_clock::now();
+  Outcome outcome = run_to_end(words("join", {"127.0.0.1", port, "--name", "Ann"}));
+  CHECK(outcome.exit == failed);
+  CHECK(outcome.output.empty());
+  CHECK(outcome.errors == "cannot connect to 127.0.0.1:" + port + ": Connection refused\n");
+  const support::OwnNetwork network;
+  if (network.why_not().empty()) {
+    outcome = run_to_end(words("join", {"192.0.2.1", "7000", "--name", "Ann"}));
+    CHECK(outcome.exit == failed);
+    CHECK(outcome.errors == "cannot connect to 192.0.2.1:7000: Network is unreachable\n");
+  } else {
+    WARN(network.why_not() << ": not tested");
+  }
+  CHECK(std::chrono::steady_clock::now() - begin < 9s);
+}
+
+TEST_CASE("udp_chat join asks for the name first, then says that it is connecting") {
+  const RawSocket silent = RawSocket::udp();
+  const std::string port = std::to_string(silent.port());
+  const Words join = words("join", {"127.0.0.1", port, "--no-color"});
+  TerminalChild ann([join] { return become(join); }, 80);
+  REQUIRE(ann.wait_for("your name: "));
+  CHECK(ann.output().find("connecting") == std::string::npos);
+  ann.type("Ann\r");
+  CHECK(ann.wait_for("* connecting to 127.0.0.1:" + port));
+  CHECK(ann.wait_for("Ann> "));
 }
 
 TEST_CASE("udp_chat hub: a server that is full says so; a port in use") {

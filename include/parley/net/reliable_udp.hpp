@@ -103,7 +103,8 @@ class ReliableUdp {
 
   /// Completes when the connection stands: Result<ReliableUdp>. It asks again and again; the address is borrowed.
   /// Errors:     std::errc::connection_refused where the listener has no room. Error::unsupported where it speaks another
-  ///             version. Error::peer_lost after idle_timeout without an answer: that nobody is there cannot be known.
+  ///             version. Error::peer_lost after idle_timeout without an answer: that nobody is there cannot be known. A
+  ///             network that is unreachable may come back meanwhile: what the system does not send counts as lost.
   ///             std::errc::invalid_argument for port 0.
   ///             not_enough_memory; timed_out, cancelled, no_loop; the system's own.
   /// Cancelling: leaves nothing behind.
