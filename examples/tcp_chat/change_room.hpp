@@ -14,10 +14,12 @@
 
 namespace tcp_chat {
 
-/// "session TOKEN EPOCH SEQUENCE ROOM NAME": what clients with numbered lines are told before all else of a room.
+/// "session TOKEN EPOCH SEQUENCE ROOM NAME", and how many lines were taken, where the client wants to know: what clients
+/// with numbered lines are told before all else of a room.
 inline std::string session_line(const Person& person, const Room& room, std::uint64_t sequence, std::string_view name) {
   return "session " + person.extra->token + ' ' + std::to_string(room.chat.newest().epoch) + ' ' +
-         std::to_string(sequence) + ' ' + room.name + ' ' + std::string(name);
+         std::to_string(sequence) + ' ' + room.name + ' ' + std::string(name) +
+         (person.extra->wants_count ? ' ' + std::to_string(person.extra->taken) : std::string());
 }
 
 /// Tells what there is to know about the room one is about to come to: before its lines, the history included, and not
@@ -39,7 +41,6 @@ inline parley::Task<bool> introduce(Person& person, Room& room, std::string_view
 inline parley::Task<bool> change_room(Server& server, Person& person, std::string to, std::string why) {
   const std::string name(person.name());
   const Server::KeptName kept(server, name);
-  person.is_moving = true;  // where it goes wrong, for good: nobody takes such a place over
   server.tell_left(person, why);
   // What was said before comes before; a client that does not take it is not worth waiting for.
   if (!co_await person.member.leave().within(std::chrono::seconds(5))) co_return false;
@@ -53,11 +54,9 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
     server.close_if_empty(*room);
     co_return false;
   }
-  person.is_moving = false;
   server.people().add(person);
   server.tell_joined(person);
   if (!has_place) static_cast<void>(person.member.tell(too_many_rooms, parley::MessageKind::error));
-  server.tell_settled(person);
   co_return true;
 }
 

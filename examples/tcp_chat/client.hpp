@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The client: shows what is said, sends what is typed, and when the connection breaks goes on where it was.
+// The client: shows what is said, sends what is typed, and when the connection breaks goes on where it was: nothing is
+// missed, and nothing that was typed is lost or said twice.
 
 #include <parley/core/channel.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/sleep.hpp>
+#include <parley/io/exact.hpp>
 #include <parley/io/line_reader.hpp>
 #include <parley/io/send_line.hpp>
 #include <parley/net/connect.hpp>
@@ -16,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "../common/chat_screen.hpp"
 #include "../common/listening.hpp"
@@ -24,6 +27,7 @@
 #include "command_line.hpp"
 #include "dead_link.hpp"
 #include "message_view.hpp"
+#include "outbox.hpp"
 #include "server_line.hpp"
 
 namespace tcp_chat {
@@ -58,6 +62,7 @@ class Client {
     if (!connected) co_return cannot_connect(connected.error());
     parley::Scope typing;
     typing.spawn(type());
+    typing.spawn(deliver());
     for (;;) {
       const std::error_code ended = co_await talk(std::move(*connected));
       if (over_ || ended == parley::Error::cancelled) break;
@@ -73,6 +78,7 @@ class Client {
       status_ = cannot_connect(connected.error());
     }
     static_cast<void>(co_await typing.cancel_and_join());
+    tell_undelivered();
     co_return status_;
   }
 
@@ -81,6 +87,8 @@ class Client {
   static constexpr int most_attempts = 60;  // with the pauses, half an hour
   static constexpr std::chrono::milliseconds shortest_pause{500};
   static constexpr std::chrono::milliseconds longest_pause{30000};
+  static constexpr std::chrono::seconds ask_pause{1};  // before the server is asked what it has taken
+  static constexpr std::uint64_t most_unasked = 64;    // lines; then it is asked at once
 
   static common::ChatScreen::Options screen_options(const ClientOptions& options) {
     common::ChatScreen::Options screen;
@@ -114,7 +122,7 @@ class Client {
   // False: there will be none.
   parley::Task<bool> a_name() {
     while (name_.empty() && !over_) {
-      const auto changed = co_await changes_.receive();
+      const auto changed = co_await named_.receive();
       if (!changed) co_return false;
     }
     co_return !over_;
@@ -141,6 +149,7 @@ class Client {
     parley::LineReader lines{server, {.max_line = max_line, .require_final_newline = true}};
     server_ = &server;
     introduced_ = false;
+    note_progress();
     const std::string first = introduction();
     const auto asked = co_await parley::send_line(server, first);
     parley::Result<std::string_view> line;
@@ -154,9 +163,7 @@ class Client {
     }
     const std::error_code ended = asked ? line.error() : asked.error();
     const bool leaves = !ended || ended == parley::Error::cancelled;  // by itself: nothing can be shown, or Ctrl-C
-    if (leaves) {                                                     // so that the others know at once
-      static_cast<void>(co_await parley::send_line(server, "/quit").stop({}).within(std::chrono::seconds(1)));
-    }
+    if (leaves) co_await say_goodbye(server, lines);
     server_ = nullptr;
     introduced_ = false;
     note_change();
@@ -167,21 +174,35 @@ class Client {
     co_return ended;
   }
 
+  // So that the others know at once, and the user what has arrived.
+  parley::Task<> say_goodbye(Stream& server, parley::LineReader<Stream>& lines) {
+    const auto until = parley::Clock::now() + std::chrono::seconds(1);
+    const bool asks = introduced_ && outbox_.typed_and_sent() != 0;
+    const std::string last = asks ? ask_for_taken(outbox_.last()) + "\n/quit\n" : "/quit\n";
+    const auto told = co_await parley::send_all(server, last).stop({}).within(std::chrono::seconds(1));
+    while (told && asks && outbox_.typed_and_sent() != 0) {
+      const auto line = co_await lines.next().stop({}).within(until - parley::Clock::now());
+      if (!line) break;
+      if (const auto record = parse_record_line(*line)) note_answer(*record);
+    }
+  }
+
   std::string introduction() const {
     if (token_.empty()) return "/numbered 1 " + name_;
-    return "/resume " + token_ + ' ' + std::to_string(epoch_) + ' ' + std::to_string(sequence_);
+    return "/resume " + token_ + ' ' + std::to_string(epoch_) + ' ' + std::to_string(sequence_) + " count";
   }
 
   // False when it cannot be shown.
   parley::Task<bool> take(std::string_view line) {
     if (const auto record = parse_record_line(line)) {
       sequence_ = std::max(sequence_, record->sequence);
+      if (note_answer(*record) || is_own_again(*record)) co_return true;
       follow_rename(*record);
       if (!go_to_.empty() && record->kind == "error") co_return co_await refused_room(record->text);
       co_return view_.show(*record, room_);
     }
     if (const auto session = parse_session_line(line)) {
-      co_await begin(*session);
+      begin(*session);
       co_return true;
     }
     if (introduced_ && line == end_line) {  // the error in front of it has said why
@@ -195,23 +216,92 @@ class Client {
     co_return is_greeting || view_.notice(line.starts_with("* ") ? line.substr(2) : line);
   }
 
-  parley::Task<> begin(const SessionLine& session) {
-    if (!token_.empty() && !introduced_ && session.token == token_) view_.notice("connected again");
-    const bool is_another = introduced_ && session.room != room_;  // room, as it has asked for
-    const bool may_ask = !std::exchange(introduced_, true);
+  // Whether it answers how much was taken, which is nothing to show.
+  bool note_answer(const RecordLine& record) {
+    const std::uint64_t number = record.kind == "notice" ? answer_of_taken(record.text) : 0;
+    if (number != 0 && outbox_.may_be_taken(number)) note_taken(number);
+    return number != 0;
+  }
+  bool note_taken(std::uint64_t number) {
+    const bool leads_elsewhere = outbox_.take(number);
+    if (asked_ <= number) asked_ = 0;
+    static_cast<void>(room_in_outbox_.try_send(0));
+    note_change();
+    return leads_elsewhere;
+  }
+
+  // After a break everything comes that is not known to have come, what one has said oneself included.
+  bool is_own_again(const RecordLine& record) const {
+    return (record.kind == "text" || record.kind == "notice") && record.name == heard_as_ &&
+           record.sequence > begins_after_;
+  }
+
+  void begin(const SessionLine& session) {
+    const std::string room = parley::make_printable(session.room);
+    const bool goes_on = !introduced_ && !token_.empty() && session.token == token_;
+    const bool is_another = (introduced_ || (goes_on && asked_for_room_)) && room != room_;  // as it has asked for
+    if (goes_on) view_.notice("connected again");
+    if (!goes_on || session.epoch != epoch_) heard_as_ = parley::make_printable(session.name);
+    if (!introduced_) begin_sending(session, goes_on, room != room_);
+    introduced_ = true;
     asking_ = false;
+    told_to_wait_ = false;
     attempts_ = 0;
     pause_ = shortest_pause;
     token_ = session.token;
     epoch_ = session.epoch;
-    sequence_ = session.sequence;
-    room_ = parley::make_printable(session.room);
+    sequence_ = begins_after_ = session.sequence;
+    room_ = room;
     name_ = parley::make_printable(session.name);
     show_prompt();
     if (is_another || go_to_ == room_) go_to_.clear();
-    const std::string room = go_to_;
-    if (may_ask && !room.empty()) co_await send("/join " + room);
-    note_change();
+    note_progress();
+  }
+
+  // Over a new connection: again what was sent and not taken, from exactly there.
+  void begin_sending(const SessionLine& session, bool goes_on, bool is_elsewhere) {
+    asked_ = 0;
+    if (goes_on && session.taken && outbox_.may_be_taken(*session.taken)) {
+      asked_for_room_ = asked_for_room_ && room_asked_by_ <= *session.taken;
+      const bool has_led_elsewhere = note_taken(*session.taken);
+      outbox_.send_again();
+      if (is_elsewhere && !has_led_elsewhere) {  // sent there: what was meant for the other room is not said here
+        tell_lines("not delivered: ", outbox_.give_up_unsent());
+      }
+    } else {
+      asked_for_room_ = false;
+      give_up_sent();
+      if (!goes_on || session.taken) outbox_.begin_session(session.taken.value_or(0));
+    }
+    static_cast<void>(room_in_outbox_.try_send(0));
+  }
+
+  // Nobody knows whether it has arrived.
+  std::size_t give_up_sent() {
+    const std::vector<std::string> texts = outbox_.give_up_sent();
+    tell_lines("may not have arrived: ", texts);
+    return texts.size();
+  }
+  void tell_lines(const std::string& what, const std::vector<std::string>& texts) {
+    constexpr std::size_t most = 20;
+    for (std::size_t i = 0; i < std::min(texts.size(), most); ++i) view_.error(what + texts[i]);
+    if (texts.size() > most) view_.error(what + std::to_string(texts.size() - most) + " lines more");
+  }
+  // At the end of all.
+  void tell_undelivered() {
+    if (refused_) return;  // who is told why nothing was said needs no list of it
+    const std::size_t sent = give_up_sent();
+    const std::vector<std::string> unsent = outbox_.give_up_unsent();
+    tell_lines("not delivered: ", unsent);
+    const std::size_t count = sent + unsent.size();
+    if (count == 0) return;
+    screen_.hide();
+    const std::string sure = count == 1 ? " was not delivered" : " were not delivered";
+    common::print_error(lines_in_words(count) + (sent == 0 ? sure : " may not have been delivered"));
+    status_ = 1;
+  }
+  static std::string lines_in_words(std::size_t count) {
+    return std::to_string(count) + (count == 1 ? " line" : " lines");
   }
 
   // False when it cannot be shown. What waits to be sent was meant for that room: where nobody can decide what to do
@@ -235,11 +325,11 @@ class Client {
 
   // Notices are the server's alone, and none of the others is just that.
   void follow_rename(const RecordLine& record) {
-    const std::string before = name_ + " is now ";
+    const std::string before = heard_as_ + " is now ";
     if (record.kind != "notice" || !record.text.starts_with(before)) return;
     const std::string now = parley::make_printable(record.text.substr(before.size()));
     if (now.empty() || now.find(' ') != now.npos) return;
-    name_ = now;
+    name_ = heard_as_ = now;
     show_prompt();
   }
 
@@ -252,6 +342,7 @@ class Client {
       epoch_ = sequence_ = 0;
       if (go_to_.empty()) go_to_ = room_;
       view_.notice("the server knows nothing of before; what was said meanwhile is not here");
+      give_up_sent();
       co_await send(introduction());
       co_return true;
     }
@@ -269,44 +360,115 @@ class Client {
     co_return shown;
   }
 
+  // What is typed goes to the outbox, and waits there for a connection, and for the room that it is meant for.
   parley::Task<> type() {
     for (;;) {
       auto line = co_await screen_.line();
       if (!line) {
-        if (line.error() == parley::Error::end_of_stream || line.error() == parley::Error::closed) break;
-        if (line.error() != parley::Error::cancelled) status_ = common::give_up("cannot read a line", line.error());
+        if (line.error() == parley::Error::cancelled) co_return;
+        if (line.error() != parley::Error::end_of_stream && line.error() != parley::Error::closed) {
+          status_ = common::give_up("cannot read a line", line.error());
+        }
         break;
       }
       if (name_.empty()) {
         name_ = *line;
-        note_change();
+        static_cast<void>(named_.try_send(0));
         co_await send(introduction());
         continue;
       }
-      const bool quits = first_word(*line).word == "/quit";
-      if (quits && leaves_unconnected()) co_return;
-      // What is typed while there is no connection waits for one, and for the room that it is meant for.
-      while (!is_settled() && !over_) {
-        if (!co_await changes_.receive()) co_return;
-      }
-      if (over_) co_return;
+      if (first_word(*line).word == "/quit") break;
       if (line->empty()) continue;
-      const bool is_told = first_word(*line).word == "/stats" && show_quality();
-      if (is_told) continue;
-      over_ = quits;
-      co_await send(*line);
-      if (quits) co_return co_await give_time_to_end();
+      while (!outbox_.has_room()) {
+        const auto changed = co_await room_in_outbox_.receive();
+        if (!changed) co_return;
+      }
+      outbox_.add(std::move(*line));
+      note_change();
     }
-    if (!leaves_unconnected()) co_await end_of_input();
+    if (leaves_unconnected()) co_return;
+    ending_ = true;
+    note_progress();
   }
 
   // At a terminal nobody waits for a connection only to leave.
   bool leaves_unconnected() {
-    if (!screen_.edits() || server_ != nullptr) return false;
+    if (!screen_.edits() || server_ != nullptr || (outbox_.typed() != 0 && !asking_)) return false;
+    leave_unconnected();
+    return true;
+  }
+  void leave_unconnected() {
     over_ = true;
     static_cast<void>(leaving_.try_send(0));
+    static_cast<void>(named_.try_send(0));
     note_change();
-    return true;
+  }
+
+  // Sends what was typed, in order; at the end of it takes leave, once the server has taken all.
+  parley::Task<> deliver() {
+    while (!over_) {
+      if (introduced_ && !go_to_.empty() && !asked_for_room_) {
+        co_await ask_for_room();
+      } else if (is_settled() && outbox_.has_unsent()) {
+        co_await send_next();
+      } else if (is_settled() && is_to_ask()) {
+        asked_ = outbox_.note_own(ask_for_taken(outbox_.last() + 1));
+        co_await send(ask_for_taken(asked_));
+      } else if (ending_ && parley::Clock::now() >= end_by()) {
+        over_ = true;
+      } else {
+        tell_to_wait();
+        const auto changed = co_await changes_.receive().within(wake_at());
+        if (changed.error() == parley::Error::cancelled) co_return;
+      }
+    }
+    if (!ending_) co_return;
+    leave_unconnected();
+    co_await send("/quit");
+    co_await give_time_to_end();
+  }
+
+  parley::Task<> ask_for_room() {
+    const std::string line = "/join " + go_to_;
+    asked_for_room_ = true;
+    room_asked_by_ = outbox_.note_own(line);
+    co_await send(line);
+  }
+
+  parley::Task<> send_next() {
+    const std::string line = outbox_.next();
+    const bool is_told = first_word(line).word == "/stats" && show_quality();
+    if (is_told) {
+      outbox_.drop_next();
+      co_return;
+    }
+    if (outbox_.typed_and_sent() == 0) ask_at_ = parley::Clock::now() + ask_pause;
+    outbox_.note_sent();
+    co_await send(line);
+  }
+
+  bool is_to_ask() const {
+    if (asked_ != 0 || outbox_.typed_and_sent() == 0) return false;
+    return ending_ || outbox_.typed_and_sent() >= most_unasked || parley::Clock::now() >= ask_at_;
+  }
+
+  // The input has ended: how long a server is waited for that says nothing.
+  parley::TimePoint end_by() const {
+    if (server_ == nullptr && outbox_.typed() != 0) return parley::TimePoint::max();  // as long as one is looked for
+    if (!is_settled()) return progress_at_ + std::chrono::seconds(10);
+    if (outbox_.typed() == 0) return progress_at_;
+    return std::max(lines_through_, progress_at_) + std::chrono::seconds(5);
+  }
+  parley::Duration wake_at() const {
+    auto at = ending_ ? end_by() : parley::TimePoint::max();
+    if (is_settled() && asked_ == 0 && outbox_.typed_and_sent() != 0) at = std::min(at, ask_at_);
+    return at == parley::TimePoint::max() ? parley::Duration::max() : at - parley::Clock::now();
+  }
+
+  void tell_to_wait() {
+    if (!ending_ || server_ != nullptr || attempts_ == 0 || outbox_.typed() == 0) return;
+    if (std::exchange(told_to_wait_, true)) return;
+    view_.notice("waiting to deliver " + lines_in_words(outbox_.typed()) + "; Ctrl-C ends without that");
   }
 
   // False: there is nothing to tell.
@@ -323,17 +485,6 @@ class Client {
     return !quality.empty();
   }
 
-  // Everything typed is still sent, and what is said meanwhile still shown.
-  parley::Task<> end_of_input() {
-    while (!is_settled() && !over_) {  // not connected yet, or just not
-      const auto changed = co_await changes_.receive().within(std::chrono::seconds(10));
-      if (!changed) break;
-    }
-    over_ = true;
-    co_await send("/quit");
-    co_await give_time_to_end();
-  }
-
   // As long as a server takes that lets each line through a second after the other (--rate 1), and some more.
   parley::Task<> give_time_to_end() {
     const auto until = std::max(lines_through_, parley::Clock::now()) + std::chrono::seconds(5);
@@ -346,6 +497,10 @@ class Client {
 
   bool is_settled() const { return introduced_ && go_to_.empty(); }
   void note_change() { static_cast<void>(changes_.try_send(0)); }  // where it is full, it is known already
+  void note_progress() {
+    progress_at_ = parley::Clock::now();
+    note_change();
+  }
 
   parley::Task<> send(std::string line) {
     if (server_ == nullptr) co_return;
@@ -365,12 +520,24 @@ class Client {
   std::string token_;  // empty: there is no session yet
   std::uint64_t epoch_ = 0;
   std::uint64_t sequence_ = 0;
-  Stream* server_ = nullptr;           // while connected
-  bool asking_ = false;                // for another name, since the server refused one
-  bool introduced_ = false;            // the server has said which session this is
-  bool over_ = false;                  // no new connection after this one
-  bool refused_ = false;               // by the server, and nobody can be asked for another name
-  parley::Channel<int> changes_{1};    // of server_, introduced_ and go_to_
+  Stream* server_ = nullptr;         // while connected
+  bool asking_ = false;              // for another name, since the server refused one
+  bool introduced_ = false;          // the server has said which session this is
+  bool over_ = false;                // no new connection after this one
+  bool refused_ = false;             // by the server, and nobody can be asked for another name
+  bool ending_ = false;              // nothing more is typed
+  bool told_to_wait_ = false;        // since there was a session
+  bool asked_for_room_ = false;      // for go_to_, in this session
+  std::uint64_t room_asked_by_ = 0;  // the number of that line
+  std::uint64_t begins_after_ = 0;   // the `sequence` of the last `session` line
+  std::string heard_as_;             // the name of one's own in the records that come
+  Outbox outbox_;
+  std::uint64_t asked_ = 0;          // the number of the line that asks what was taken; 0: none is under way
+  parley::TimePoint ask_at_{};       // where something was sent since
+  parley::TimePoint progress_at_{};  // when a connection was made, a session began or the input ended
+  parley::Channel<int> changes_{1};  // of all that deliver() goes by
+  parley::Channel<int> room_in_outbox_{1};
+  parley::Channel<int> named_{1};      // the user has given a name, or will not
   parley::Channel<int> leaving_{1};    // whoever waits for a new connection
   parley::Channel<int> sent_{1};       // one less of sends_
   int sends_ = 0;                      // under way

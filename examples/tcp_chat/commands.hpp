@@ -41,6 +41,7 @@ class Commands {
       const auto waited = co_await parley::sleep(limit.due(person_.more().commands) - parley::Clock::now());
       if (!waited || !person_.member || person_.sent_away()) co_return false;
     }
+    person_.note_taken();
     if (command == "join" || command == "leave") {
       const std::string room = command == "join" ? room_to_go_to(line.text) : way_back();
       if (room.empty()) co_return true;

@@ -182,11 +182,13 @@ class Server {
   void keep_away(std::unique_ptr<Person> person) {
     person->member.make_absent();
     person->peer.close();
-    Resumable& entry = resumable_[person->extra->token];
+    const std::string token = person->extra->token;
+    Resumable& entry = resumable_[token];
     entry.expires = parley::Clock::now() + std::chrono::seconds(options_.resume_timeout_s);
     entry.away = std::move(person);
     ++away_;
     if (entry.person->is_expelled()) move_to_lobby(*entry.person);
+    tell_settled(token);
   }
   /// Whether the person is there over a newer connection than that one. Then that one has been given up by its client,
   /// though what it said last may be heard of only now.
@@ -202,6 +204,7 @@ class Server {
     now.wrong_passwords = old.wrong_passwords;
     now.more().token = old.extra->token;
     now.extra->connection = connection;
+    now.extra->taken = old.extra->taken;
     now.extra->entered = old.extra->entered;
     now.extra->expelled = std::move(old.extra->expelled);
     now.member.make_absent();  // until it is attached; the old connection may go away before
@@ -220,19 +223,18 @@ class Server {
     if (!person.numbered()) return;
     const auto found = resumable_.find(person.extra->token);
     if (found != resumable_.end() && found->second.person == &person) resumable_.erase(found);
-    tell_settled(person);
+    tell_settled(person.extra->token);
   }
 
-  /// Waits until the person with that token has come to a room or can come back no more. False: stopped.
+  /// Waits until the person with that token is away or can come back no more. False: stopped.
   parley::Task<bool> settled(std::string token) {
     parley::Channel<int> told(1);
     const Waiting waiting(waiting_, token, told);
     const auto heard = co_await told.receive();
     co_return heard.has_value();
   }
-  void tell_settled(const Person& person) {
-    if (!person.numbered()) return;
-    const auto [begin, end] = waiting_.equal_range(person.extra->token);
+  void tell_settled(const std::string& token) {
+    const auto [begin, end] = waiting_.equal_range(token);
     for (auto it = begin; it != end; ++it) static_cast<void>(it->second->try_send(0));
   }
   std::size_t away() const { return away_; }

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "command_line.hpp"
+
 namespace tcp_chat {
 
 /// Said to whoever connects. A client that has a name to give need not show it.
@@ -37,6 +39,7 @@ struct SessionLine {
   std::uint64_t sequence = 0;  // of the newest message that is not new to the client
   std::string_view room;
   std::string_view name;
+  std::optional<std::uint64_t> taken;  // how many of its lines the server has taken since the session began
 };
 
 /// A message with its number.
@@ -77,7 +80,9 @@ inline std::optional<SessionLine> parse_session_line(std::string_view line) {
   }
   session.token = (*words)[1];
   session.room = (*words)[4];
-  session.name = (*words)[5];
+  const FirstWord name = first_word((*words)[5]);
+  session.name = name.word;
+  if (std::uint64_t taken = 0; parse_number(name.rest, taken)) session.taken = taken;
   return session;
 }
 

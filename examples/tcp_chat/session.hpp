@@ -103,7 +103,7 @@ class Admission {
     server_.log().event(event, {{"name", name}, {"address", address_}});
   }
 
-  // "/resume TOKEN EPOCH SEQUENCE"
+  // "/resume TOKEN EPOCH SEQUENCE", and "count" where the client wants to know how many lines were taken
   parley::Task<bool> resume(std::string_view text) {
     const FirstWord token = first_word(text);
     const FirstWord numbers = first_word(token.rest);
@@ -111,12 +111,14 @@ class Admission {
     if (old == nullptr) co_return co_await refuse("there is nothing to resume");
     over_ = server_.has_newer_connection(*old, connection_);
     if (over_) co_return co_await refuse(goes_on_elsewhere);
-    parley::ResumePoint after{number(numbers.word), number(numbers.rest)};
+    const FirstWord sequence = first_word(numbers.rest);
+    parley::ResumePoint after{number(numbers.word), number(sequence.word)};
     Room& room = *old->room;
     const std::string name(old->name());
     const bool has_moved = after.epoch != room.chat.newest().epoch;  // and has not heard of it
     if (has_moved) after = {room.chat.newest().epoch, old->extra->entered};
     server_.take_over(*old, *person_, connection_);
+    person_->extra->wants_count = sequence.rest == "count";
     if (has_moved) {
       static_cast<void>(co_await introduce(*person_, room, name, after.sequence));
     } else {
@@ -140,12 +142,15 @@ class Admission {
     co_return true;
   }
 
-  // Null: nobody. Who is just going from one room to another is waited for; that does not take long.
+  // Null: nobody. A line that is just attended to over the older connection has its effect first, and is the last one
+  // there: that takes as long as the rate and the others have it wait, or a change of rooms.
   parley::Task<Person*> find_resumable(std::string_view token) {
     for (;;) {
       Person* old = server_.find_token(token);
       if (old == nullptr || old == person_.get() || old->sent_away() || old->said_goodbye) co_return nullptr;
-      if (!old->is_moving) co_return old->member ? old : nullptr;
+      if (server_.has_newer_connection(*old, connection_)) co_return old;
+      if (!old->is_attended) co_return old->member ? old : nullptr;
+      old->more().is_wanted = true;
       const bool settled = co_await server_.settled(std::string(token));
       if (!settled) co_return nullptr;
     }
@@ -183,11 +188,12 @@ class Admission {
 /// What a connection does from its line on that is not simply said: waits for the rate, carries out commands.
 /// False: the connection ends.
 inline parley::Task<bool> act_on(Server& server, Person& person, parley::Result<std::string_view> line) {
-  if (!person.member || person.sent_away()) co_return false;
+  if (!person.member || person.sent_away() || person.is_wanted()) co_return false;
   if (person.is_expelled()) {
     const bool is_there = co_await go_to_lobby(server, person);
     const bool was_woken = !line && line.error() == parley::Error::cancelled;
     const bool is_of_the_room = line && !line->starts_with('/');  // what was meant for it is not said in the lobby
+    if (is_of_the_room) person.note_taken();
     if (!is_there || was_woken || is_of_the_room) co_return is_there;
   }
   if (!line) {
@@ -195,6 +201,10 @@ inline parley::Task<bool> act_on(Server& server, Person& person, parley::Result<
       server.send_away(person, "a line has at most " + std::to_string(server.options().max_line) + " bytes");
     } else if (line.error() == parley::Error::timed_out) {
       server.send_away(person, "nothing was said for too long");
+    } else if (line.error() == parley::Error::truncated && !person.numbered()) {  // typed in a program that adds no end
+      const parley::ConstBytes rest = person.lines.rest();
+      line = std::string_view(reinterpret_cast<const char*>(rest.data()), rest.size());
+      static_cast<void>(co_await act_on(server, person, line));
     }
     co_return false;
   }
@@ -203,14 +213,20 @@ inline parley::Task<bool> act_on(Server& server, Person& person, parley::Result<
     Commands commands(server, person);
     co_return co_await commands.carry_out(parsed) && !person.sent_away();
   }
-  if (parsed.text.empty()) co_return true;
+  if (parsed.text.empty()) {
+    person.note_taken();
+    co_return true;
+  }
   if (person.room->muted.contains(name_key(person.name()))) {
+    person.note_taken();
     static_cast<void>(person.member.tell("you are muted", parley::MessageKind::error));
     co_return true;
   }
   const auto said = co_await person.member.say(parsed.text);
-  if (said) server.log_message(person, parsed.text);
-  co_return static_cast<bool>(said);
+  if (!said) co_return false;
+  person.note_taken();
+  server.log_message(person, parsed.text);
+  co_return true;
 }
 
 /// The end of a connection: the person goes, is told why, or stays for a while to come back.
@@ -242,16 +258,20 @@ class Attendance {
   /// True: said, and nothing had to be waited for. The usual case.
   bool attend_at_once(Person& person, std::string_view line) noexcept {
     if (line.empty() || line.front() == '/' || !person.member || person.sent_away()) return false;
-    if (person.is_expelled()) return false;
+    if (person.is_expelled() || person.is_wanted()) return false;
     if (!person.room->muted.empty() || server_.options().log_messages) return false;
-    return static_cast<bool>(person.member.try_say(line));
+    if (!person.member.try_say(line)) return false;
+    person.note_taken();
+    return true;
   }
 
   /// The person, unless they have departed.
   parley::Task<std::unique_ptr<Person>> attend(std::unique_ptr<Person> person, parley::Result<std::string_view> line) {
+    person->is_attended = true;
     bool stays = co_await act_on(server_, *person, line);
     if (stays && person->is_expelled()) stays = co_await go_to_lobby(server_, *person);  // meanwhile
-    if (stays && person->member && !person->sent_away()) co_return std::move(person);
+    person->is_attended = false;
+    if (stays && !person->is_wanted() && person->member && !person->sent_away()) co_return std::move(person);
     const parley::EndReason reason = person->member.reason();
     co_await depart(server_, std::move(person), reason);
     co_return nullptr;

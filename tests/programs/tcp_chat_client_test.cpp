@@ -255,25 +255,26 @@ TEST_CASE("tcp_chat client goes on where it was") {
   }
   CHECK(ann.wait_for_line("! lost the connection to 127.0.0.1:" + std::to_string(played.listener.port()) + ": "));
   ann.write("typed meanwhile\n");
-  RawSocket server = played.accept("/resume 0123 77 6");
+  RawSocket server = played.accept("/resume 0123 77 6 count");
   CHECK(server.receive_until("typed", milliseconds(20)).empty());  // not before the session goes on
   server.send("* welcome!\nsession 0123 77 6 lobby Ann\n7 1700000000000 text Ben two\n");
   CHECK(ann.wait_for_line("* connected again"));
+  CHECK(ann.wait_for_line("! may not have arrived: to you"));  // this server does not count what it takes
   CHECK(ann.wait_for_line("<Ben> two"));
   CHECK(server.receive_until("\n") == "typed meanwhile\n");
   // A server that has no place just then is asked again, for the same.
   server.close();
-  server = played.accept("/resume 0123 77 7");
+  server = played.accept("/resume 0123 77 7 count");
   server.send("! the server is full\n");
   CHECK(ann.wait_for_line("! the server is full"));
   server.close();
-  server = played.accept("/resume 0123 77 7");
+  server = played.accept("/resume 0123 77 7 count");
   server.send("session 0123 77 7 lobby Ann\n");
   // Another room has its own numbers.
   server.send("session 0123 88 2 den Ann\n3 1700000000000 text Ben three\n");
   CHECK(ann.wait_for_line("<Ben> three"));
   server.close();
-  server = played.accept("/resume 0123 88 3");
+  server = played.accept("/resume 0123 88 3 count");
   // A server that knows nothing of it: then everything is new, and it goes back to its room.
   server.send("* welcome!\n! there is nothing to resume\n");
   CHECK(server.receive_until("\n") == "/numbered 1 Ann\n");
@@ -284,6 +285,8 @@ TEST_CASE("tcp_chat client goes on where it was") {
   server.send("session 4567 111 0 den Ann\n");
   CHECK(server.receive_until("\n") == "for those in den\n");
   ann.close_input();
+  CHECK(server.receive_until("\n") == "/ping taken 3\n");
+  server.send("1 1700000000000 notice - pong taken 3\n");
   CHECK(server.receive_until("\n") == "/quit\n");
   server.close();
   CHECK(ending(ann) == well);
@@ -293,7 +296,7 @@ TEST_CASE("tcp_chat client ends where its session goes on over a newer connectio
   PlayedServer played;
   Process ann(client(played.listener.port(), {"--name", "Ann"}));
   played.accept("/numbered 1 Ann").send("session 0123 77 5 lobby Ann\n");
-  RawSocket server = played.accept("/resume 0123 77 5");
+  RawSocket server = played.accept("/resume 0123 77 5 count");
   const std::string why = "this session goes on over a newer connection";
   server.send("* welcome!\n! " + why + "\n");
   server.close();
@@ -437,6 +440,35 @@ TEST_CASE("tcp_chat client at a terminal waits for no connection only to leave")
   SECTION("/quit") { ann.type("/quit\r"); }
   CHECK(ann.ending(std::chrono::seconds(5)) == well);
   CHECK(ann.has_modes_of_before());
+}
+
+TEST_CASE("tcp_chat client at a terminal says that it waits to deliver what was typed, and what it did not") {
+  PlayedServer played;
+  AtTerminal ann(played.listener.port(), {"--name", "Ann", "--no-color"});
+  {
+    RawSocket server = played.accept("/numbered 1 Ann");
+    server.send("session 0123 77 5 lobby Ann\n");
+    REQUIRE(ann.wait_for("Ann@lobby> "));
+    played.listener.close();
+  }
+  REQUIRE(ann.wait_for("trying again"));
+  ann.type("one\rtwo\r");
+  SECTION("Ctrl-D") {
+    ann.type("\x04");
+    REQUIRE(ann.wait_for("* waiting to deliver 2 lines; Ctrl-C ends without that"));
+  }
+  SECTION("/quit") {
+    ann.type("/quit\r");
+    REQUIRE(ann.wait_for("* waiting to deliver 2 lines; Ctrl-C ends without that"));
+  }
+  SECTION("Ctrl-C alone") {}
+  ann.type("\x03");
+  CHECK(ann.ending(std::chrono::seconds(5)) == failed);
+  CHECK(ann.has_modes_of_before());
+  const std::string shown = without_escapes(ann.output());
+  CHECK(shown.find("! not delivered: one") != std::string::npos);
+  CHECK(shown.find("! not delivered: two") != std::string::npos);
+  CHECK(shown.find("2 lines were not delivered\r\n") != std::string::npos);
 }
 
 TEST_CASE("tcp_chat client --no-color at a terminal") {
