@@ -307,3 +307,29 @@ TEST_CASE("tcp_chat: who is away keeps the name, and can be kicked") {
   back.say("here again");
   CHECK(other.hear() == "<Ann> here again");
 }
+
+TEST_CASE("tcp_chat counts the lines that it has taken, and tells who resumes and asks") {
+  ChatServer server({"--rate", "1"});
+  Guest ben = server.join("Ben");
+  Numbered ann(server, "Ann");
+  CHECK(ben.hear() == "* Ann joined");
+  ann.say("one\n\n/nick Anna\ntwo\nthree");  // the fourth line waits for the rate: it is said first, and is the last
+  CHECK(ben.hear() == "<Ann> one");
+  CHECK(ben.hear() == "* Ann is now Anna");
+  Guest back = server.connect();
+  CHECK(back.hear() == greeting);
+  back.say(ann.resume_line() + " count");
+  CHECK(back.hear().ends_with(" lobby Anna 4"));
+  CHECK(ben.hear() == "<Anna> two");
+  CHECK(ann.socket.ends());
+  back.say("/join den");
+  CHECK(ben.hear() == "* Anna left (went to den)");  // and nothing else of the old connection
+  CHECK(back.hear_until("* you are in den, with 0 others").ends_with(" den Anna 5\n"));
+  back.socket.send("/nick cut");  // has no end
+  back.socket.half_close();
+  CHECK(back.socket.ends());
+  Guest old = server.connect();  // whose client knows nothing of counts
+  CHECK(old.hear() == greeting);
+  old.say(ann.resume_line());
+  CHECK(old.hear().ends_with(" den Anna"));
+}
