@@ -68,6 +68,9 @@ class Client {
       if (over_ || ended == parley::Error::cancelled) break;
       if (asking_) {  // the server does not wait longer for another one; its user may
         if (!co_await a_name()) break;
+      } else if (!had_session_) {
+        cannot_begin(ended);
+        break;
       } else {
         view_.error("lost the connection to " + where() + ": " + ended.message());
       }
@@ -87,6 +90,7 @@ class Client {
   static constexpr int most_attempts = 60;  // with the pauses, half an hour
   static constexpr std::chrono::milliseconds shortest_pause{500};
   static constexpr std::chrono::milliseconds longest_pause{30000};
+  static constexpr parley::Duration greeting_patience = std::chrono::seconds(10);
   static constexpr std::chrono::seconds ask_pause{1};  // before the server is asked what it has taken
   static constexpr std::uint64_t most_unasked = 64;    // lines; then it is asked at once
 
@@ -100,6 +104,14 @@ class Client {
   int cannot_connect(std::error_code why) {
     screen_.hide();
     return common::give_up("cannot connect to " + where(), why);
+  }
+  // What answers there is no chat, or will not let anybody in: trying again would not help.
+  void cannot_begin(std::error_code why) {
+    screen_.hide();
+    common::print_error(was_greeted_ ? "cannot join the chat at " + where() + ": " + why.message()
+                                     : where() + " does not answer as a chat server; is it one?");
+    status_ = 1;
+    refused_ = true;
   }
   std::string where() const { return common::endpoint(options_.host, options_.port); }
 
@@ -153,7 +165,8 @@ class Client {
     const std::string first = introduction();
     const auto asked = co_await parley::send_line(server, first);
     parley::Result<std::string_view> line;
-    while (asked && (line = co_await lines.next())) {
+    const auto patience = [&] { return had_session_ || was_greeted_ ? parley::Duration::max() : greeting_patience; };
+    while (asked && (line = co_await lines.next().within(patience()))) {
       const bool shown = co_await take(*line);
       if (!shown) status_ = common::give_up_printing(errno);
       if (!shown || refused_) {
@@ -210,6 +223,11 @@ class Client {
       status_ = 1;
       co_return true;
     }
+    if (!had_session_ && !line.starts_with("! ") && !line.starts_with("* ")) {
+      cannot_begin({});
+      co_return true;
+    }
+    was_greeted_ = true;
     if (!introduced_ && line.starts_with("! ")) co_return co_await refused(line.substr(2));
     if (line.starts_with("! ")) co_return view_.error(line.substr(2));
     const bool is_greeting = !introduced_ && (!token_.empty() || line == welcome_line);  // seen before, or of no use
@@ -243,7 +261,7 @@ class Client {
     if (goes_on) view_.notice("connected again");
     if (!goes_on || session.epoch != epoch_) heard_as_ = parley::make_printable(session.name);
     if (!introduced_) begin_sending(session, goes_on, room != room_);
-    introduced_ = true;
+    introduced_ = had_session_ = true;
     asking_ = false;
     told_to_wait_ = false;
     attempts_ = 0;
@@ -523,6 +541,8 @@ class Client {
   Stream* server_ = nullptr;         // while connected
   bool asking_ = false;              // for another name, since the server refused one
   bool introduced_ = false;          // the server has said which session this is
+  bool was_greeted_ = false;         // by what may be a chat
+  bool had_session_ = false;         // so it is one
   bool over_ = false;                // no new connection after this one
   bool refused_ = false;             // by the server, and nobody can be asked for another name
   bool ending_ = false;              // nothing more is typed

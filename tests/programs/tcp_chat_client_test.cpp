@@ -200,6 +200,30 @@ TEST_CASE("tcp_chat client tells why it cannot join, with status 1") {
     CHECK(name.output.ends_with("{\"kind\":\"error\",\"text\":\"a name has no spaces\"}\n"));
 }
 
+TEST_CASE("tcp_chat client ends with 1 where what it is connected to is no chat") {
+  PlayedServer played;
+  Process ann(client(played.listener.port(), {"--name", "Ann"}));
+  const std::string where = "127.0.0.1:" + std::to_string(played.listener.port());
+  std::string expected = where + " does not answer as a chat server; is it one?\n";
+  {
+    RawSocket server = played.accept("/numbered 1 Ann");
+    SECTION("it ends the connection") {}
+    SECTION("it says something else") {
+      server.send("HTTP/1.1 400 Bad Request\r\n");
+      CHECK(ending(ann) == failed);  // at once
+    }
+    SECTION("it says much, without a line") { server.try_send(std::string((1 << 20) + 1, 'x')); }
+    SECTION("it says nothing") { CHECK(ann.wait(std::chrono::seconds(20))); }
+    SECTION("it lets nobody in") {
+      server.send("* welcome!\n");
+      server.half_close();
+      expected = "cannot join the chat at " + where + ": End of stream\n";
+    }
+  }
+  CHECK(ending(ann) == failed);
+  CHECK(ann.errors() == expected);
+}
+
 TEST_CASE("tcp_chat client prints only text, whatever a server sends") {
   PlayedServer played;
   Process ann(client(played.listener.port(), {"--name", "Ann"}));
@@ -380,7 +404,12 @@ TEST_CASE("tcp_chat client that was sent to the lobby stays there, and one that 
 TEST_CASE("tcp_chat client ends at Ctrl-C while it waits for a server") {
   PlayedServer played;
   Process ann(client(played.listener.port(), {"--name", "Ann"}));
-  played.accept("/numbered 1 Ann").reset();
+  {
+    RawSocket server = played.accept("/numbered 1 Ann");
+    server.send("session 0123 77 5 lobby Ann\n6 1700000000000 text Ben hi\n");
+    CHECK(ann.wait_for_line("<Ben> hi"));
+    server.reset();
+  }
   CHECK(ann.wait_for_line("! lost the connection to "));
   ann.send_signal(SIGINT);
   CHECK(ending_after(ann, SIGINT) == well);
