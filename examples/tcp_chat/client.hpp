@@ -72,7 +72,7 @@ class Client {
         cannot_begin(ended);
         break;
       } else {
-        view_.error("lost the connection to " + where() + ": " + ended.message());
+        if (!server_stops_) view_.error("lost the connection to " + where() + ": " + ended.message());
       }
       connected = co_await connect_again();
       if (!connected) break;
@@ -211,6 +211,7 @@ class Client {
       sequence_ = std::max(sequence_, record->sequence);
       if (note_answer(*record) || is_own_again(*record)) co_return true;
       follow_rename(*record);
+      server_stops_ = record->kind == "notice" && record->name == "-" && record->text == server_is_stopping;
       if (!go_to_.empty() && record->kind == "error") co_return co_await refused_room(record->text);
       co_return view_.show(*record, room_);
     }
@@ -262,6 +263,7 @@ class Client {
     if (!goes_on || session.epoch != epoch_) heard_as_ = parley::make_printable(session.name);
     if (!introduced_) begin_sending(session, goes_on, room != room_);
     introduced_ = had_session_ = true;
+    server_stops_ = false;
     asking_ = false;
     told_to_wait_ = false;
     attempts_ = 0;
@@ -359,7 +361,7 @@ class Client {
       token_.clear();
       epoch_ = sequence_ = 0;
       if (go_to_.empty()) go_to_ = room_;
-      view_.notice("the server knows nothing of before; what was said meanwhile is not here");
+      view_.notice("the server does not know you from before; what was said while you were away cannot be shown");
       give_up_sent();
       co_await send(introduction());
       co_return true;
@@ -396,7 +398,7 @@ class Client {
         continue;
       }
       if (first_word(*line).word == "/quit") break;
-      if (line->empty()) continue;
+      if (without_spaces_around(*line).empty()) continue;
       while (!outbox_.has_room()) {
         const auto changed = co_await room_in_outbox_.receive();
         if (!changed) co_return;
@@ -543,6 +545,7 @@ class Client {
   bool introduced_ = false;          // the server has said which session this is
   bool was_greeted_ = false;         // by what may be a chat
   bool had_session_ = false;         // so it is one
+  bool server_stops_ = false;        // it has said so
   bool over_ = false;                // no new connection after this one
   bool refused_ = false;             // by the server, and nobody can be asked for another name
   bool ending_ = false;              // nothing more is typed

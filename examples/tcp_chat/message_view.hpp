@@ -19,7 +19,8 @@ class MessageView {
 
   /// False when it cannot be written; errno tells why.
   bool show(const RecordLine& record, std::string_view room) {
-    return screen_.print(json_ ? as_json(record, room) : with_time(record.time_ms) + as_text(record));
+    const std::string time = json_ || begins_with_time(record) ? std::string() : with_time(record.time_ms);
+    return screen_.print(json_ ? as_json(record, room) : time + as_text(record));
   }
   /// What the server says outside of a room, and what the client itself has to say.
   bool notice(std::string_view text) { return plain("notice", "* ", text, common::Colour::dim); }
@@ -55,6 +56,17 @@ class MessageView {
       return screen_.paint("* you missed " + text + (text == "1" ? " message" : " messages"), common::Colour::yellow);
     }
     return screen_.paint("* " + text, common::Colour::dim);
+  }
+
+  // "22:52 <Ann> hello", of an answer to /history: two times would be one too many.
+  static bool begins_with_time(const RecordLine& record) {
+    constexpr std::string_view pattern = "00:00 <";
+    if (record.kind != "notice" || record.text.size() < pattern.size()) return false;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+      const bool is_digit = record.text[i] >= '0' && record.text[i] <= '9';
+      if (pattern[i] == '0' ? !is_digit : record.text[i] != pattern[i]) return false;
+    }
+    return true;
   }
 
   // Only people look at the time; a script that wants it asks for JSON.

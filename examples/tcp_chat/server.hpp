@@ -25,6 +25,7 @@
 #include "numbered_lines.hpp"
 #include "password_attempts.hpp"
 #include "room.hpp"
+#include "server_line.hpp"
 #include "server_options.hpp"
 #include "token.hpp"
 
@@ -257,7 +258,7 @@ class Server {
     is_stopping_ = true;
     parley::Scope closing;
     for (auto& [key, room] : rooms_) {
-      static_cast<void>(room->chat.publish("the server is stopping"));
+      static_cast<void>(room->chat.publish(server_is_stopping));
       closing.spawn(close_room(*room));
     }
     static_cast<void>(co_await closing.join().stop({}));

@@ -29,6 +29,9 @@ inline constexpr std::string_view too_many_rooms = "there are too many rooms";
 /// Said, after "! ", to who wants to go to the room where they are.
 inline constexpr std::string_view already_there = "you are in this room";
 
+/// Said to all, as a notice.
+inline constexpr std::string_view server_is_stopping = "the server is stopping";
+
 /// The last line to who was sent away: they are not to come back by themselves.
 inline constexpr std::string_view end_line = "end";
 

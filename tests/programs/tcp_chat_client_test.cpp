@@ -75,7 +75,7 @@ TEST_CASE("tcp_chat client in a pipe: lines as they come, without colours, times
   CHECK(ann.wait_for_line("<Ben> ") == "<Ben> hi");  // though it does not end yet
   ben.say("/msg Ann psst");
   CHECK(ann.wait_for_line("[Ben] ") == "[Ben] psst");
-  ann.write("h\xc3\xa9llo\n\n//slash\n/what\nno newline");
+  ann.write("h\xc3\xa9llo\n\n  \n//slash\n/what\nno newline");
   CHECK(ben.hear() == "<Ann> h\xc3\xa9llo");
   CHECK(ben.hear() == "<Ann> /slash");
   CHECK(ann.wait_for_line("! ") == "! there is no command /what; /help tells which there are");
@@ -341,7 +341,8 @@ TEST_CASE("tcp_chat client joins again when the server was killed and started ag
   CHECK(ann.wait_for_line("! lost the connection to "));
   CHECK(ben.wait_for_line("! lost the connection to "));
   server.emplace(std::vector<std::string>{}, port);
-  CHECK(ann.wait_for_line("* the server knows nothing of before; what was said meanwhile is not here"));
+  CHECK(ann.wait_for_line(
+      "* the server does not know you from before; what was said while you were away cannot be shown"));
   CHECK(ann.wait_for_line("* you are in den, with 0 others"));
   CHECK(ben.wait_for_line("* you are in lobby, with "));
   ben.write("/join den\n");
@@ -352,6 +353,15 @@ TEST_CASE("tcp_chat client joins again when the server was killed and started ag
     person->close_input();
     CHECK(ending(*person) == well);
   }
+}
+
+TEST_CASE("tcp_chat client says once that the server stops") {
+  ChatServer server;
+  Person ann(server, "Ann");
+  server.send_signal(SIGTERM);
+  CHECK(ann.wait_for_line("* the server is stopping"));
+  CHECK(ann.wait_for_line("* trying again, with longer and longer pauses"));
+  CHECK(ann.output().find("lost") == std::string::npos);
 }
 
 TEST_CASE("tcp_chat client --room in a pipe: says nothing elsewhere where it may not go there") {
@@ -434,6 +444,10 @@ TEST_CASE("tcp_chat client at a terminal: a prompt, times and colours") {
   const std::size_t at = shown.find(" <Ben> hi");
   REQUIRE(at != std::string::npos);
   CHECK(shown[at - 3] == ':');  // 12:00
+  ann.type("/history\r");
+  REQUIRE(ann.wait_for("<Ann> half a line"));
+  CHECK(without_escapes(ann.output()).find("* " + shown.substr(at - 5, 3)) != std::string::npos);
+  CHECK(without_escapes(ann.output()).find(" * " + shown.substr(at - 5, 3)) == std::string::npos);
   ann.type("/nick Anna\r");
   CHECK(ann.wait_for("Anna@lobby> "));
   ann.type("/join den\r");
