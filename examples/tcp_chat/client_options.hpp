@@ -3,6 +3,8 @@
 
 // What `tcp_chat client` can be told.
 
+#include <parley/net/address.hpp>
+
 #include <cstdint>
 #include <string>
 
@@ -18,5 +20,13 @@ struct ClientOptions {
   bool json = false;
   bool no_color = false;
 };
+
+/// What is wrong with what was given for a host, which is easily a port, or both in one; empty: nothing.
+inline std::string problem_of_host(const std::string& host) {
+  const bool is_number = host.find_first_not_of("0123456789") == host.npos;
+  const bool has_colon = host.find(':') != host.npos;
+  if (!is_number && (!has_colon || parley::Address::ip(host, 0))) return {};
+  return host + " is no host; say HOST PORT, as in 127.0.0.1 8000";
+}
 
 }  // namespace tcp_chat

@@ -108,6 +108,9 @@ int run_client(int argc, const char* const* argv) {
     return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
   if (!is_link_timeout(options.link_timeout_s)) return arguments.wrong_usage(link_timeout_range);
+  if (const std::string problem = tcp_chat::problem_of_host(options.host); !problem.empty()) {
+    return arguments.wrong_usage(problem);
+  }
   if (options.compat == "hii" && options.name.empty()) return arguments.wrong_usage("say --name NAME");
   return parley::run(options.compat.empty() ? tcp_chat::take_part(options) : tcp_chat::take_part_compat(options));
 }

@@ -108,6 +108,9 @@ int run_join(int argc, const char* const* argv) {
   arguments.flag("--json", options.json, "prints an object for each message");
   arguments.flag("--no-color", options.no_color, "prints no colours");
   if (const auto status = arguments.parse(argc, argv)) return *status;
+  if (const std::string problem = tcp_chat::problem_of_host(options.host); !problem.empty()) {
+    return arguments.wrong_usage(problem);
+  }
   return parley::run(udp_chat::join_hub(options));
 }
 

@@ -364,6 +364,19 @@ TEST_CASE("tcp_chat client says once that the server stops") {
   CHECK(ann.output().find("lost") == std::string::npos);
 }
 
+TEST_CASE("tcp_chat client asks for HOST PORT where it gets a port alone, or both in one word") {
+  for (const std::string host : {"8000", "localhost:8000"}) {
+    const std::string hint = host + " is no host; say HOST PORT, as in 127.0.0.1 8000";
+    for (const auto& words : {command("tcp_chat", {"client", host}), command("udp_chat", {"join", host, "7000"})}) {
+      const Outcome outcome = run_to_end(words);
+      CHECK(outcome.exit == used_wrongly);
+      CHECK(outcome.errors.find(hint) != std::string::npos);
+    }
+  }
+  const Outcome ipv6 = run_to_end(command("tcp_chat", {"client", "::1", "1", "--name", "Ann"}));
+  CHECK(ipv6.exit == failed);
+}
+
 TEST_CASE("tcp_chat client --room in a pipe: says nothing elsewhere where it may not go there") {
   ChatServer server;
   Guest ben = server.join("Ben");
