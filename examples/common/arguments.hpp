@@ -186,8 +186,8 @@ class Arguments {
       if (option.rare && !all) continue;
       rows.add(option.name + (option.value_name.empty() ? "" : " ") + option.value_name, option.meaning);
     }
+    rows.add("--version", "which this is");
     rows.add("--help", "this text");
-    rows.add("--version", "of this program");
     if (more_) rows.add("--help-all", "the same with all options");
     text += rows.text();
     text.pop_back();  // whoever prints it ends the last line

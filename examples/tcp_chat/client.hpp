@@ -397,7 +397,7 @@ class Client {
         co_await send(introduction());
         continue;
       }
-      if (first_word(*line).word == "/quit") break;
+      if (common::small_letters(first_word(*line).word) == "/quit") break;
       if (without_spaces_around(*line).empty()) continue;
       while (!outbox_.has_room()) {
         const auto changed = co_await room_in_outbox_.receive();

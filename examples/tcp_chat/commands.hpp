@@ -30,8 +30,7 @@ class Commands {
   /// False: the person wants to go, or cannot be reached any more.
   parley::Task<bool> carry_out(Line line) {
     const std::string command = common::small_letters(line.command);
-    // A client that can come back must know itself that it leaves, and knows the word as it is.
-    if (line.command == "quit" || (command == "quit" && !person_.numbered())) {
+    if (command == "quit") {
       person_.said_goodbye = true;
       co_return false;
     }

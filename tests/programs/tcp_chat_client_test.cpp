@@ -161,7 +161,7 @@ TEST_CASE("tcp_chat client ends when its input has ended before it was connected
 TEST_CASE("tcp_chat client ends at /quit, whatever follows it") {
   ChatServer server;
   Person ann(server, "Ann");
-  ann.write("/quit for today\n");
+  ann.write("/Quit for today\n");
   CHECK(ending(ann) == well);
 }
 

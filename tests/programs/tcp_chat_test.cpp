@@ -175,11 +175,6 @@ TEST_CASE("tcp_chat: commands are the same in capitals") {
   CHECK(den.ann->hear() == "* Eve left (went to lobby)");
   den.eve->say("/Quit");
   CHECK(den.eve->socket.receive_to_end().find("* you are in lobby") != std::string::npos);
-  // Who could come back would, if its client did not know that it left.
-  Numbered ben(den.server, "Bob");
-  CHECK(ben.hear_record() == "text Eve *waves*");  // of the history
-  ben.say("/QUIT");
-  CHECK(ben.hear_record() == "error - there is no command /QUIT; /help tells which there are");
 }
 
 TEST_CASE("tcp_chat: a command alone, or with blanks only, says what is missing") {
