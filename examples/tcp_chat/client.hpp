@@ -457,7 +457,7 @@ class Client {
 
   parley::Task<> send_next() {
     const std::string line = outbox_.next();
-    const bool is_told = first_word(line).word == "/stats" && show_quality();
+    const bool is_told = common::small_letters(first_word(line).word) == "/stats" && show_quality();
     if (is_told) {
       outbox_.drop_next();
       co_return;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "../common/text.hpp"
 #include "command_line.hpp"
 
 namespace tcp_chat {
@@ -55,7 +56,7 @@ class Outbox {
   bool take(std::uint64_t number) {
     bool leads_elsewhere = false;
     while (taken_ < number && sent_ != 0) {
-      const std::string_view command = parse_line(lines_.front().text).command;
+      const std::string command = common::small_letters(parse_line(lines_.front().text).command);
       leads_elsewhere = leads_elsewhere || command == "join" || command == "leave";
       erase(0);
       --sent_;

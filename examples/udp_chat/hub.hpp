@@ -84,17 +84,22 @@ inline parley::Task<std::error_code> refusal_from(parley::Address to) {
   }
 }
 
-/// As with TCP it ends at once where nobody listens: who starts the hub a moment later joins once more.
+/// As with TCP it ends at once where nobody listens, at none of the host's addresses: who starts the hub a moment later
+/// joins once more.
 inline parley::Task<parley::Result<ReliableConnection>> connect_to_hub(const tcp_chat::ClientOptions& options) {
   constexpr auto patience = std::chrono::seconds(10);
   const auto addresses = co_await parley::resolve(options.host, options.port).within(patience);
   if (!addresses) co_return addresses.error();
-  const parley::Address& to = addresses->front();
   const parley::ReliableOptions settings = chat_settings();
-  auto raced = co_await parley::race(parley::ReliableUdp::connect(to, settings).within(patience), refusal_from(to));
-  auto& [peer, refusal] = raced.results;
-  if (peer) co_return ReliableConnection(std::move(*peer));
-  co_return raced.index == 0 ? peer.error() : refusal;
+  std::error_code error;
+  for (const parley::Address& to : *addresses) {
+    auto raced = co_await parley::race(parley::ReliableUdp::connect(to, settings).within(patience), refusal_from(to));
+    auto& [peer, refusal] = raced.results;
+    if (peer) co_return ReliableConnection(std::move(*peer));
+    error = raced.index == 0 ? peer.error() : refusal;
+    if (raced.index == 0) break;  // silent, which has taken all the time there is
+  }
+  co_return error;
 }
 
 inline parley::Task<int> join_hub(tcp_chat::ClientOptions options) {
