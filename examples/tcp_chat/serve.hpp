@@ -112,7 +112,10 @@ class Serving {
  public:
   /// The connections are served by the loops, where there are any.
   Serving(const ServerOptions& options, std::string password, std::size_t max_clients, parley::LoopPool* loops)
-      : options_(options), server_(options, std::move(password), max_clients), accepting_(server_, loops) {}
+      : options_(options), server_(options, std::move(password), max_clients), accepting_(server_, loops) {
+    // Before it says that it listens: who asks it at once must not end it.
+    server_.tasks().spawn(log_stats_on_signal(server_));
+  }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 
@@ -133,7 +136,6 @@ class Serving {
   /// Until it is stopped, or cannot accept any more: the status to exit with.
   parley::Task<int> run() {
     server_.tasks().spawn(server_.sweep());
-    server_.tasks().spawn(log_stats_on_signal(server_));
     if (options_.stats_every_s != 0) {
       server_.tasks().spawn(log_stats_every(server_, std::chrono::seconds(options_.stats_every_s)));
     }

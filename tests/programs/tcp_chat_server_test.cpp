@@ -65,6 +65,15 @@ bool is_flat_json(const std::string& text) {
 
 // ---- Options --------------------------------------------------------------------------------------------------------
 
+TEST_CASE("tcp_chat server: statistics may be asked for as soon as it says that it listens") {
+  for (int i = 0; i < 20; ++i) {
+    Process server(command("tcp_chat", {"server", "--port", "0"}));
+    REQUIRE(server.wait_for("listening on "));
+    server.send_signal(SIGUSR1);
+    CHECK(server.wait_for("stats clients=0"));
+  }
+}
+
 TEST_CASE("tcp_chat --max-clients") {
   ChatServer server({"--max-clients", "2"});
   Guest ann = server.join("Ann");
