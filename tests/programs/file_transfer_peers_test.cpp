@@ -40,14 +40,19 @@ void say_file(RawPeer& peer, std::uint32_t id, std::string_view bytes, std::uint
   peer.say(wire::End{id, bytes.size(), hash_of(bytes)});
 }
 
+wire::Offer folder_of(std::uint32_t id, const std::string& name) {
+  wire::Offer folder = offer_of(id, name, 0);
+  folder.kind = wire::Kind::folder;
+  return folder;
+}
+
 }  // namespace
 
 TEST_CASE("file_transfer: another program can send and get by the README alone") {
   const TemporaryFolder here;
   FileServer server(here / "inbox");
   RawPeer sender(server.port, Role::put);
-  wire::Offer folder = offer_of(1, "dir", 0);
-  folder.kind = wire::Kind::folder;
+  wire::Offer folder = folder_of(1, "dir");
   sender.say(folder);
   sender.say(offer_of(2, "dir/a", 5));
   sender.say(offer_of(3, "dir/none", 0));
@@ -321,9 +326,7 @@ TEST_CASE("file_transfer: what others put meanwhile into a folder that a sender 
   const TemporaryFolder here;
   FileServer server(here / "inbox");
   RawPeer first(server.port, Role::put);
-  wire::Offer folder = offer_of(1, "dir", 0);
-  folder.kind = wire::Kind::folder;
-  first.say(folder);
+  first.say(folder_of(1, "dir"));
   first.say(offer_of(2, "dir/a", 5));
   first.hear_answer();
   // A program beside the server.
@@ -347,8 +350,7 @@ TEST_CASE("file_transfer: what others put meanwhile into a folder that a sender 
   // Itself, once more.
   say_file(first, 2, "hello");
   CHECK(first.hear_result() == "stored");
-  folder.id = 5;
-  first.say(folder);
+  first.say(folder_of(5, "dir"));
   first.say(offer_of(6, "dir/a", 5));
   CHECK(first.hear_answer().whole);
 }

@@ -27,6 +27,13 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+/// The command line of a client of a server at that port.
+inline std::vector<std::string> client(std::uint16_t port, const std::vector<std::string>& options) {
+  std::vector<std::string> words{"client", "127.0.0.1", std::to_string(port)};
+  words.insert(words.end(), options.begin(), options.end());
+  return command("tcp_chat", words);
+}
+
 /// What an environment variable says of how many loops servers are to have: with them all must be as with one.
 inline std::optional<std::string> chat_threads() {
   const char* const threads = std::getenv("PARLEY_TEST_CHAT_THREADS");

@@ -14,12 +14,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-std::vector<std::string> client(std::uint16_t port, const std::vector<std::string>& options) {
-  std::vector<std::string> words{"client", "127.0.0.1", std::to_string(port)};
-  words.insert(words.end(), options.begin(), options.end());
-  return command("tcp_chat", words);
-}
-
 struct Person : Process {
   Person(const ChatServer& server, const std::string& name, std::vector<std::string> options = {})
       : Process(client(server.port, with_name(name, std::move(options)))) {

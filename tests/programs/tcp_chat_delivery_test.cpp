@@ -15,12 +15,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-std::vector<std::string> client(std::uint16_t port, const std::vector<std::string>& options) {
-  std::vector<std::string> words{"client", "127.0.0.1", std::to_string(port)};
-  words.insert(words.end(), options.begin(), options.end());
-  return command("tcp_chat", words);
-}
-
 enum class Cut { ends, is_reset, is_silent };
 
 // A client, and what stands between it and the server.
