@@ -40,7 +40,7 @@ void say_file(RawPeer& peer, std::uint32_t id, std::string_view bytes, std::uint
   peer.say(wire::End{id, bytes.size(), hash_of(bytes)});
 }
 
-wire::Offer folder_of(std::uint32_t id, const std::string& name) {
+wire::Offer folder_of(std::uint32_t id, std::string_view name) {
   wire::Offer folder = offer_of(id, name, 0);
   folder.kind = wire::Kind::folder;
   return folder;
