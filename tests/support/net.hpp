@@ -4,6 +4,8 @@
 // What the tests of sockets share.
 
 #include <parley/core/event_loop.hpp>
+#include <parley/core/offload.hpp>
+#include <parley/core/scope.hpp>
 #include <parley/net/socket_pair.hpp>
 #include <parley/net/tcp_listener.hpp>
 
@@ -11,6 +13,7 @@
 #include <cstddef>
 #include <exception>
 #include <filesystem>
+#include <latch>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,6 +64,22 @@ bool turn_until(parley::EventLoop& loop, Done done) {
 inline bool loops_use_io_uring() { return std::string_view(parley::EventLoop().poller_name()) == "io_uring"; }
 inline std::string_view poller_open_call() { return loops_use_io_uring() ? "io_uring_setup" : "epoll_create1"; }
 inline std::string_view poller_wait_call() { return loops_use_io_uring() ? "io_uring_enter" : "epoll_wait"; }
+
+/// Returns when what the shared pool was at is over, and what that had open is closed: an abandoned look-up, say, which
+/// goes on by itself. Not on a loop.
+inline void finish_pool_work() {
+  constexpr std::ptrdiff_t threads{parley::ThreadPoolOptions().threads};
+  std::latch all_here(threads);
+  const auto meet = [&]() -> parley::Task<> {
+    static_cast<void>(co_await parley::offload([&all_here] { all_here.arrive_and_wait(); }));
+  };
+  const auto meet_all = [&]() -> parley::Task<> {
+    parley::Scope scope;
+    for (std::ptrdiff_t i = 0; i < threads; ++i) scope.spawn(meet());
+    static_cast<void>(co_await scope.join());
+  };
+  run(meet_all());
+}
 
 /// How many descriptors this process has open.
 inline std::size_t open_descriptors() {

@@ -73,4 +73,5 @@ TEST_CASE("giving up does not wait for the resolver") {
     scope.reset();  // the frames are gone while the pool is at work for them
     loop.turn().value();
   }
+  support::finish_pool_work();
 }

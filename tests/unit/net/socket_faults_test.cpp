@@ -162,6 +162,7 @@ void fail_each_call(int error, const std::string& expected, Scenario scenario) {
       fired = faults.fired();
     }
     CAPTURE(n, error, outcome.error().message());
+    support::finish_pool_work();
     CHECK(support::open_descriptors() == before);
     if (outcome) CHECK(answer.text == expected);
     if (!fired) {
