@@ -18,9 +18,13 @@ class Network {
  public:
   /// Throws std::system_error where this process may not make one.
   Network() {
-    check(::unshare(CLONE_NEWNET), "unshare");
-    inside_ = current();
-    enter(outside_);
+    const int outside = current();
+    const bool made = ::unshare(CLONE_NEWNET) == 0;
+    if (made) inside_ = current();
+    const int error = errno;
+    if (made) enter(outside);
+    ::close(outside);
+    if (!made) throw std::system_error(error, std::system_category(), "unshare");
   }
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -29,10 +33,16 @@ class Network {
   /// While it lives, the calling thread, what it opens and the processes that it starts are inside.
   class Visit {
    public:
-    explicit Visit(const Network& to) { enter(to.inside_); }
+    explicit Visit(const Network& to) : outside_(current()) { enter(to.inside_); }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
-    ~Visit() { enter(outside_); }
+    ~Visit() {
+      enter(outside_);
+      ::close(outside_);
+    }
+
+   private:
+    const int outside_;
   };
   /// Calls the function inside.
   template <class Function>
@@ -55,7 +65,6 @@ class Network {
     if (result < 0) throw std::system_error(errno, std::system_category(), call);
   }
 
-  static inline const int outside_ = current();  // what the tests began with
   int inside_ = -1;
 };
 
