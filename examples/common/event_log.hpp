@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <initializer_list>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +26,7 @@
 
 namespace common {
 
+/// Threads: any; what several say is printed line by line.
 class EventLog {
  public:
   struct Field {
@@ -36,58 +40,61 @@ class EventLog {
   /// What strangers wrote cannot forge a line. A log that cannot be written ends the program's logging, not its
   /// service; nor is that held up while nobody takes what is printed (a pager, Ctrl-S): such events are dropped and counted.
   void event(std::string_view event, std::initializer_list<Field> fields = {}) {
-    if (quiet_) return;
-    if (is_full_ || (gathered_.empty() && !would_print_at_once())) return drop();
-    if (const auto dropped = std::exchange(dropped_, 0); dropped != 0) {
-      add(line_of("log-dropped", {{"events", std::to_string(dropped)}}));
-    }
-    add(line_of(event, fields));
-    if (gathering_ == 0) print_gathered();
+    Gathering(*this).event(event, fields);
   }
 
-  /// What comes while it lives is printed with as few calls as a pipe allows: for many events at once. It ends before
-  /// anything is waited for.
+  /// Prints what it is told with as few calls as a pipe allows: for many events at once. It ends before anything is
+  /// waited for. Threads: one.
   class Gathering {
    public:
-    explicit Gathering(EventLog& log) : log_(log) { ++log_.gathering_; }
+    explicit Gathering(EventLog& log) : log_(log) {}
     Gathering(const Gathering&) = delete;
     Gathering& operator=(const Gathering&) = delete;
-    ~Gathering() {
-      if (--log_.gathering_ != 0) return;
-      log_.print_gathered();
-      log_.is_full_ = false;
+    ~Gathering() { print(); }
+
+    /// See EventLog::event().
+    void event(std::string_view event, std::initializer_list<Field> fields = {}) {
+      if (log_.quiet_) return;
+      const std::string line = log_.line_of(event, fields);
+      if (lines_.size() + line.size() > at_once) print();
+      lines_ += line;
+      ++count_;
     }
 
    private:
+    void print() {
+      if (count_ != 0) log_.print(lines_, count_);
+      lines_.clear();
+      count_ = 0;
+    }
+
     EventLog& log_;
+    std::string lines_;
+    std::uint64_t count_ = 0;
   };
 
  private:
-  // A pipe then has room for so many bytes (PIPE_BUF on Linux), which is more than a line has.
-  static constexpr std::size_t at_once = 4096;
+  // A pipe that has room takes as much as PIPE_BUF, 4,096 bytes on Linux, which is more than a line has; and it may have
+  // to be told first how many were dropped.
+  static constexpr std::size_t at_once = 4096 - 128;
   static bool would_print_at_once() {
     ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&output, 1, 0) != 0;
   }
 
-  void drop() {
-    ++dropped_;
-    is_full_ = gathering_ != 0;
-  }
-  void add(const std::string& line) {
-    if (!gathered_.empty() && gathered_.size() + line.size() > at_once) {
-      print_gathered();
-      if (!would_print_at_once()) return drop();
+  // Locked from the look at the room to its use.
+  void print(const std::string& lines, std::uint64_t count) {
+    const std::lock_guard lock(mutex_);
+    if (!would_print_at_once()) {
+      dropped_ += count;
+      return;
     }
-    gathered_ += line;
-  }
-  void print_gathered() {
-    if (gathered_.empty()) return;
-    quiet_ = !print_lines(gathered_);
-    gathered_.clear();
+    const auto dropped = std::exchange(dropped_, 0);
+    quiet_ = dropped == 0 ? !print_lines(lines)
+                          : !print_lines(line_of("log-dropped", {{"events", std::to_string(dropped)}}) + lines);
   }
 
-  std::string line_of(std::string_view event, std::initializer_list<Field> fields) {
+  std::string line_of(std::string_view event, std::initializer_list<Field> fields) const {
     std::string line = json_ ? "{\"time\":" + std::to_string(now_ms()) + ",\"event\":" : time_text() + " ";
     line += json_ ? json_string(event) : std::string(event);
     for (const Field& field : fields) append(line, field);
@@ -130,26 +137,24 @@ class EventLog {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   }
-  // Of this second: made once.
-  const std::string& time_text() {
+  // Of this second: made once on each thread.
+  static const std::string& time_text() {
+    thread_local std::time_t time = 0;
+    thread_local std::string made;
     const std::time_t now = std::time(nullptr);
-    if (now == time_ && !time_text_.empty()) return time_text_;
+    if (now == time && !made.empty()) return made;
     std::tm parts{};
     ::localtime_r(&now, &parts);
     char text[32];
-    time_text_.assign(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
-    time_ = now;
-    return time_text_;
+    made.assign(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+    time = now;
+    return made;
   }
 
-  bool json_;
-  bool quiet_;
+  const bool json_;
+  std::atomic<bool> quiet_;
+  std::mutex mutex_;
   std::uint64_t dropped_ = 0;  // and not told yet
-  std::string gathered_;
-  unsigned gathering_ = 0;
-  bool is_full_ = false;  // nobody takes what is printed: asked once in a gathering
-  std::time_t time_ = 0;
-  std::string time_text_;
 };
 
 }  // namespace common

@@ -43,7 +43,7 @@ class Connection {
   parley::Task<Ended> send() {
     const Ended connected = co_await connect(Role::put);
     if (connected != Ended::done) co_return connected;
-    parley::Bandwidth any(0);
+    SharedBandwidth any(0);
     Sending::Options options;
     options.limit = &any;
     sending_.emplace(socket_, report_, options);
@@ -71,7 +71,7 @@ class Connection {
     parley::Scope tasks;
     parley::Scope drawing;
     tasks.spawn(receiving_->publish_ready());
-    tasks.spawn(receiving_->compare_slowly());
+    tasks.spawn(receiving_->answer_slowly());
     tasks.spawn(out_.run(socket_));
     drawing.spawn(redraw());
     bool goes_on = true;

@@ -60,6 +60,7 @@ int serve(const char* program, int argc, const char* const* argv) {
   arguments.option("--token-file", "FILE", options.token_file, "its first line must be known; for trusted networks");
   arguments.more();
   arguments.option("--max-clients", "N", options.max_clients, "more are turned away");
+  arguments.option("--threads", "N", options.threads, "that serve clients, at most 64; as many as processors, up to 4");
   arguments.option("--max-size", "BYTES", options.max_size, "of a file that is taken; 0: any");
   arguments.flag("--read-only", options.read_only, "takes nothing");
   arguments.flag("--write-only", options.write_only, "gives nothing");
@@ -70,6 +71,9 @@ int serve(const char* program, int argc, const char* const* argv) {
   arguments.flag("--compat", options.compat, "serves a tutorial's clients: writes output0.txt and so on");
   arguments.option("--clients", "N", options.clients, "with --compat: how many are served");
   if (const auto status = arguments.parse(argc, argv)) return *status;
+  if (options.threads < 1 || options.threads > file_transfer::ServerOptions::max_threads) {
+    return arguments.wrong_usage("--threads takes 1 to 64");
+  }
   if (options.read_only && options.write_only) return wrong_usage("serve", "say --read-only or --write-only");
   if (!options.compat) {
     std::string token;

@@ -5,9 +5,10 @@
 // for `send`, a client for `get`.
 //
 // Frames are acted on as they come, without waiting; what may take long (hashing what is there, writing many small files,
-// syncing) is done by two coroutines, publish_ready() and compare_slowly().
+// syncing) is done by two coroutines, publish_ready() and answer_slowly(). All of it on one loop, where it was made.
 
 #include <parley/core/offload.hpp>
+#include <parley/core/resume_on.hpp>
 #include <parley/core/task.hpp>
 #include <parley/io/file_work.hpp>
 
@@ -135,7 +136,7 @@ class Receiving final : public Uploads::Holder {
     }
   }
 
-  parley::Task<> compare_slowly() {
+  parley::Task<> answer_slowly() {
     while (!closing_) {
       if (slow_.empty()) {
         const auto woken = co_await slow_wakeup_.wait().stop({});
@@ -146,6 +147,10 @@ class Receiving final : public Uploads::Holder {
       slow_.pop_front();
       const Entry* const asked = find(id);
       if (asked == nullptr || asked->state != State::asked) continue;
+      if (asked->holder_at != nullptr) {
+        co_await ask_holder(id, *asked->holder_at, asked->target, asked->offer.source);
+        continue;
+      }
       const bool whole = asked->answer.whole;
       const std::uint64_t size = whole ? asked->offer.size : asked->saved.offset;
       const std::string name = whole ? std::string(last_of(asked->target)) : PartNames(last_of(asked->target)).part;
@@ -193,12 +198,15 @@ class Receiving final : public Uploads::Holder {
   void lose(std::uint32_t id, Code code) override {
     Entry* const entry = find(id);
     if (entry == nullptr) return;
+    if (entry->holder_at != nullptr) {  // ask_holder() is on its way with it
+      entry->was_lost = true;
+      return;
+    }
     entry->claimed.reset();  // it is the other's now
-    const char* const why = "it is being sent by another sender, who came later";
     if (current_ && current_->entry == entry) {
-      fail_current(code, why, true);
+      fail_current(code, taken_over, true);
     } else {
-      fail(*entry, code, why);
+      fail(*entry, code, taken_over);
     }
   }
   bool is_silent() const override { return !is_crowded() && parley::Clock::now() - last_heard_ > presumed_dead; }
@@ -210,7 +218,11 @@ class Receiving final : public Uploads::Holder {
     std::string name, target;
     parley::Folder folder;  // that the target is in
     State state = State::asked;
-    std::optional<Uploads::Place> claimed;  // the target
+    std::optional<Uploads::Place> claimed;   // the target
+    parley::EventLoop* holder_at = nullptr;  // that of who holds the target, until that was asked
+    bool was_lost = false;                   // meanwhile: another came later, and has it now
+    bool has_asked = false;
+    unsigned next_number = 2;  // where it gets another name
     Answer answer;
     SavedState saved;             // of the part that is there
     std::uint64_t part_size = 0;  // room that it takes already, to be used or freed
@@ -225,6 +237,8 @@ class Receiving final : public Uploads::Holder {
 
   static constexpr std::size_t max_ready = 128;  // each will have a descriptor open
   static constexpr std::size_t max_held = std::size_t{512} << 10;
+  static constexpr std::size_t max_hops = 8;
+  static constexpr const char* taken_over = "it is being sent by another sender, who came later";
   static constexpr std::uint64_t inline_hash = std::uint64_t{64} << 10;
 
   static void publish_shared(const std::shared_ptr<Batch>& batch) { publish(*batch); }
@@ -269,11 +283,11 @@ class Receiving final : public Uploads::Holder {
   }
 
   bool make_folder(const Offer& offer) {
+    turn_ = uploads_.turn_of(*this);  // before it is looked at, since others go on meanwhile
     const bool is_new = options_.folder.info(offer.path).error() == std::errc::no_such_file_or_directory;
     const auto made = options_.folder.make_folder(offer.path);
     empty_folder_.clear();
     if (made && is_new) empty_folder_ = offer.path;
-    turn_ = uploads_.turn_of(*this);
     if (!made) return tell_failed(offer.id, offer.path, Code::system, made.error().message());
     return true;
   }
@@ -297,6 +311,11 @@ class Receiving final : public Uploads::Holder {
                   "it is larger than is taken here (" + std::to_string(options_.max_size) + " bytes)");
     }
     if (const auto error = find_folder(entry)) return fail(entry, Code::system, error.message());
+    choose_name(entry);
+  }
+  // Again, once the holder of the name has been asked.
+  void choose_name(Entry& entry) {
+    const Offer& offer = entry.offer;
     if (!find_room_for_name(entry)) return;
     if (entry.answer.whole) return answer_whole(entry);
     if (Part::is_resumable(offer)) look_for_part(entry);
@@ -326,11 +345,16 @@ class Receiving final : public Uploads::Holder {
            parent_of(entry.target) == empty_folder_ && uploads_.turn_of(*this) == turn_;
   }
 
-  // Claims the name, or another where that is the rule. False: it has failed.
+  // Claims the name, or another where that is the rule. False: it has failed, or its holder is to be asked first.
   bool find_room_for_name(Entry& entry) {
-    for (unsigned number = 2;; ++number) {
-      entry.claimed = uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source);
-      const bool renames = options_.on_exists == OnExists::rename && number <= 1000;
+    for (;;) {
+      const Uploads::Claim claim = uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source);
+      if (claim.holder_at != nullptr && !entry.has_asked) {
+        entry.holder_at = claim.holder_at;
+        return later(entry), false;
+      }
+      entry.claimed = claim.place;
+      const bool renames = options_.on_exists == OnExists::rename && entry.next_number <= 1000;
       if (!entry.claimed && !renames) return fail(entry, Code::busy, "another sender is sending it now"), false;
       if (entry.claimed) {
         if (is_surely_free(entry)) return true;
@@ -349,7 +373,34 @@ class Receiving final : public Uploads::Holder {
         }
         release(entry);
       }
-      entry.target = numbered_name(entry.name, number);
+      entry.target = numbered_name(entry.name, entry.next_number++);
+      entry.has_asked = false;
+    }
+  }
+
+  // Goes to where the holder of the name is, which may be another when it comes there, and back. Our entry waits, and
+  // cannot be another's meanwhile; but it may end, with its connection.
+  parley::Task<> ask_holder(std::uint32_t id, parley::EventLoop& where, std::string name, std::uint64_t source) {
+    Uploads::Claim claim;
+    claim.holder_at = &where;
+    for (std::size_t hops = 0; claim.holder_at != nullptr && hops != max_hops; ++hops) {
+      const auto arrived = co_await parley::resume_on(*claim.holder_at);
+      if (!arrived) break;
+      claim = uploads_.claim(name, *this, id, source);
+    }
+    const auto back = co_await parley::resume_on(loop());  // which ends after this
+    static_cast<void>(back);
+    Entry* const entry = find(id);
+    if (entry == nullptr) {
+      uploads_.release(name, *this, id);
+      co_return;
+    }
+    entry->holder_at = nullptr;
+    entry->has_asked = true;
+    if (entry->was_lost) {
+      fail(*entry, Code::taken_over, taken_over);
+    } else {
+      choose_name(*entry);
     }
   }
 

@@ -7,7 +7,6 @@
 #include <parley/core/offload.hpp>
 #include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
-#include <parley/io/bandwidth.hpp>
 #include <parley/io/file_work.hpp>
 #include <parley/io/keyboard.hpp>
 #include <parley/net/socket.hpp>
@@ -25,6 +24,7 @@
 #include <utility>
 
 #include "report.hpp"
+#include "shared_bandwidth.hpp"
 #include "timing.hpp"
 #include "tree_walk.hpp"
 #include "wakeup.hpp"
@@ -62,7 +62,7 @@ class Sending {
  public:
   struct Options {
     std::size_t buffer_size = std::size_t{256} << 10;
-    parley::Bandwidth* limit;
+    SharedBandwidth* limit;
   };
 
   Sending(parley::Socket& socket, Report& report, const Options& options)
@@ -195,8 +195,8 @@ class Sending {
         static_cast<void>(socket_.shutdown(parley::ShutdownWay::both));  // so that who receives notices
       }
       rest.remove_prefix(part.size());
-      limit_.took(part.size(), parley::Clock::now());
-      const auto slept = co_await parley::sleep_until(limit_.due());
+      const parley::TimePoint due = limit_.took(part.size(), parley::Clock::now());
+      const auto slept = co_await parley::sleep_until(due);
       if (!slept) over_ = true;
     }
     last_sent_ = parley::Clock::now();
@@ -506,7 +506,7 @@ class Sending {
 
   parley::Socket& socket_;
   Report& report_;
-  parley::Bandwidth& limit_;
+  SharedBandwidth& limit_;
   SendBuffer buffer_;
   std::string scratch_;
   TreeWalk walk_;

@@ -3,17 +3,20 @@
 
 // Runs the server: listens, accepts, and ends in good order.
 
+#include <parley/core/loop_pool.hpp>
 #include <parley/core/offload.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/net/tcp_listener.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
+#include "../common/loops.hpp"
 #include "../common/output.hpp"
 #include "old_parts.hpp"
 #include "server.hpp"
@@ -52,6 +55,16 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   auto listener = parley::TcpListener::bind(options.host, options.port);
   if (!listener) co_return common::give_up("cannot listen on " + asked, listener.error());
   const parley::Address at = listener->local_address().value();
+  // Beside this one, which accepts: they are not told to stop before all clients are gone.
+  std::optional<parley::LoopPool> loops;
+  if (options.threads > 1) {
+    loops.emplace(options.threads);
+    const bool all = co_await common::have_started(*loops);
+    if (!all) {
+      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads",
+                                std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
+  }
   const bool needs_token = !token.empty();
   Server server(options, std::move(*folder), std::move(token));
   if (options.log == "json") {
@@ -76,7 +89,8 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
     static_cast<void>(peer->set(parley::NotSentLowWater{}));  // what is shown as sent is on its way
     static_cast<void>(peer->set(parley::KeepAlive{true}));
     if (sessions.size() < most) {
-      sessions.spawn(serve_client(server, std::move(*peer), from.to_string()));
+      parley::EventLoop& loop = loops ? loops->next().loop() : *parley::EventLoop::current();
+      sessions.spawn(serve_client_on(loop, server, std::move(*peer), from.to_string()));
     } else if (unwanted.size() < 64) {
       unwanted.spawn(turn_away(std::move(*peer)));
     } else {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the connections of a server share.
+// What the connections of a server share, whatever loops they are on: all of it may be used by any thread.
 
-#include <parley/io/bandwidth.hpp>
 #include <parley/io/folder.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -15,6 +15,7 @@
 #include "receive_into.hpp"
 #include "receiving.hpp"
 #include "server_options.hpp"
+#include "shared_bandwidth.hpp"
 #include "uploads.hpp"
 
 namespace file_transfer {
@@ -35,7 +36,7 @@ class Server {
   const parley::Folder& folder() const { return folder_; }
   bool accepts(std::string_view token) const { return !needs_token_ || token_.matches(token); }
   Uploads& uploads() { return uploads_; }
-  parley::Bandwidth& limit() { return limit_; }
+  SharedBandwidth& limit() { return limit_; }
   common::EventLog& log() { return log_; }
 
   ReceivingOptions receiving_options() const {
@@ -52,7 +53,7 @@ class Server {
   /// there larger pieces are cheaper for all: 256 clients have their turn in less than 100 ms.
   std::size_t send_buffer_size() const { return active < 8 ? std::size_t{256} << 10 : std::size_t{64} << 10; }
 
-  std::size_t active = 0;  // connections
+  std::atomic<std::size_t> active = 0;  // connections
 
  private:
   const ServerOptions options_;
@@ -60,7 +61,7 @@ class Server {
   const bool needs_token_;
   const common::Password token_;
   Uploads uploads_;
-  parley::Bandwidth limit_;
+  SharedBandwidth limit_;
   common::EventLog log_;
 };
 

@@ -3,6 +3,7 @@
 
 // One client of a server.
 
+#include <parley/core/resume_on.hpp>
 #include <parley/core/scope.hpp>
 #include <parley/core/sleep.hpp>
 #include <parley/core/task.hpp>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,30 +36,29 @@ class SessionReport final : public Report {
   void set_role(Role role) { receives_ = role == Role::put; }
   void began(std::string_view name, std::uint64_t size, std::uint64_t offset) override {
     if (size == unknown_size || size < Part::resumable_size) return;
-    log_.event(
-        "begin",
-        {{"name", name}, {"bytes", std::to_string(size)}, {"from-byte", std::to_string(offset)}, {"peer", from_}});
+    event("begin",
+          {{"name", name}, {"bytes", std::to_string(size)}, {"from-byte", std::to_string(offset)}, {"peer", from_}});
   }
   void moved(std::uint64_t) override {}
   void total(std::uint64_t, std::uint64_t) override {}
   void ended(const FileReport& file) override {
     if (file.outcome == Outcome::failed) {
-      log_.event("failed", {{"name", file.name},
-                            {"code", name_of(file.code)},
-                            {"why", file.why},
-                            {"kept-bytes", std::to_string(file.kept)},
-                            {"peer", from_}});
+      event("failed", {{"name", file.name},
+                       {"code", name_of(file.code)},
+                       {"why", file.why},
+                       {"kept-bytes", std::to_string(file.kept)},
+                       {"peer", from_}});
     } else {
       const std::string_view there = receives_ ? file.there : file.name;
-      log_.event(file.outcome == Outcome::was_there ? "was-there" : (receives_ ? "stored" : "sent"),
-                 {{"name", there},
-                  {"bytes", std::to_string(file.size)},
-                  {"xxh64", parley::xxh64_text(file.hash)},
-                  {"peer", from_}});
+      event(file.outcome == Outcome::was_there ? "was-there" : (receives_ ? "stored" : "sent"),
+            {{"name", there},
+             {"bytes", std::to_string(file.size)},
+             {"xxh64", parley::xxh64_text(file.hash)},
+             {"peer", from_}});
     }
   }
   void note(std::string_view name, std::string_view text) override {
-    log_.event("note", {{"name", name}, {"text", text}, {"peer", from_}});
+    event("note", {{"name", name}, {"text", text}, {"peer", from_}});
   }
   void compared(std::string_view, std::uint64_t, std::uint64_t) override {}
 
@@ -67,6 +68,14 @@ class SessionReport final : public Report {
       gathering_.emplace(log_);
     } else {
       gathering_.reset();
+    }
+  }
+
+  void event(std::string_view event, std::initializer_list<common::EventLog::Field> fields) {
+    if (gathering_) {
+      gathering_->event(event, fields);
+    } else {
+      log_.event(event, fields);
     }
   }
 
@@ -202,8 +211,8 @@ class Session {
       is_gone_ = got.error() != parley::Error::cancelled && got.error() != parley::Error::timed_out;
       co_return false;
     }
-    server_.limit().took(*got, parley::Clock::now());
-    const auto slept = co_await parley::sleep_until(server_.limit().due());
+    const parley::TimePoint due = server_.limit().took(*got, parley::Clock::now());
+    const auto slept = co_await parley::sleep_until(due);
     if (!slept) fail(Code::stopping, "the server is stopping");
     co_return !failed();
   }
@@ -220,7 +229,7 @@ class Session {
   parley::Task<> receive() {
     parley::Scope tasks;
     tasks.spawn(receiving_->publish_ready());
-    tasks.spawn(receiving_->compare_slowly());
+    tasks.spawn(receiving_->answer_slowly());
     tasks.spawn(out_.run(socket_));
     bool goes_on = true;
     while (goes_on) {
@@ -321,6 +330,13 @@ class Session {
 inline parley::Task<> serve_client(Server& server, parley::Socket socket, std::string from) {
   Session session(server, std::move(socket), std::move(from));
   co_await session.run();
+}
+
+/// The same on that loop, where it ends.
+inline parley::Task<> serve_client_on(parley::EventLoop& loop, Server& server, parley::Socket socket,
+                                      std::string from) {
+  const auto arrived = co_await parley::resume_on(loop);
+  if (arrived) co_await serve_client(server, std::move(socket), std::move(from));
 }
 
 }  // namespace file_transfer

@@ -3,7 +3,6 @@
 
 // Runs the server: listens, accepts, and ends in good order.
 
-#include <parley/core/channel.hpp>
 #include <parley/core/loop_pool.hpp>
 #include <parley/core/run.hpp>
 #include <parley/core/scope.hpp>
@@ -23,6 +22,7 @@
 
 #include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
+#include "../common/loops.hpp"
 #include "../common/output.hpp"
 #include "dead_link.hpp"
 #include "server.hpp"
@@ -92,19 +92,6 @@ inline parley::Task<> log_stats_every(Server& server, std::chrono::seconds pause
 inline parley::Task<> log_stats_on_signal(Server& server) {
   parley::Signals signals({parley::Signal::user1});
   while (const auto asked = co_await signals.next()) server.log_stats();
-}
-
-/// Whether each of the loops turns: threads may be limited, and descriptors.
-inline parley::Task<bool> have_started(parley::LoopPool& loops) {
-  const auto started = std::make_shared<parley::Channel<bool>>(loops.size());
-  for (std::size_t i = 0; i < loops.size(); ++i) {
-    static_cast<void>(loops[i].post([started] { static_cast<void>(started->try_send(true)); }));
-  }
-  for (std::size_t i = 0; i < loops.size(); ++i) {
-    const auto one = co_await started->receive().within(std::chrono::seconds(5));
-    if (!one) co_return false;
-  }
-  co_return true;
 }
 
 /// A server, and where it listens.
@@ -177,7 +164,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string password, std:
     parley::LoopOptions loop;
     loop.stop_grace = 4 * Accepting::linger;  // longer than a relayed connection may last
     loops.emplace(options.threads - 1, loop);
-    const bool all = co_await have_started(*loops);
+    const bool all = co_await common::have_started(*loops);
     if (!all) {
       co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads",
                                 std::make_error_code(std::errc::resource_unavailable_try_again));

@@ -3,9 +3,12 @@
 
 // file_transfer in processes of its own, and peers of it made of plain system calls that speak its wire format.
 
+#include <parley/io/xxh64.hpp>
+
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -105,6 +108,9 @@ struct FileServer : Process {
   static std::vector<std::string> words(const std::filesystem::path& dir, const std::vector<std::string>& options,
                                         std::uint16_t wanted_port) {
     std::vector<std::string> all{"--port", std::to_string(wanted_port), "--dir", dir.string()};
+    // With any number of loops all must be as with one; what the options say comes after this, and counts.
+    if (const char* const threads = std::getenv("PARLEY_TEST_FILE_THREADS"))
+      all.insert(all.end(), {"--threads", threads});
     all.insert(all.end(), options.begin(), options.end());
     return file_transfer_words("serve", all);
   }
@@ -198,6 +204,20 @@ class RawPeer {
   }
   std::string received_;
 };
+
+inline std::uint64_t hash_of(std::string_view bytes) {
+  parley::Xxh64 hash;
+  hash.update(bytes);
+  return hash.digest();
+}
+/// All of a file that was answered, or what is behind the offset.
+inline void say_file(RawPeer& peer, std::uint32_t id, std::string_view bytes, std::uint64_t offset = 0) {
+  peer.say(wire::Begin{id, offset});
+  for (std::string_view rest = bytes.substr(offset); !rest.empty();
+       rest.remove_prefix(std::min(rest.size(), wire::max_data)))
+    peer.say_data(rest.substr(0, wire::max_data));
+  peer.say(wire::End{id, bytes.size(), hash_of(bytes)});
+}
 
 /// A file as a sender offers it.
 inline wire::Offer offer_of(std::uint32_t id, std::string_view path, std::uint64_t size, std::uint64_t source = 0) {

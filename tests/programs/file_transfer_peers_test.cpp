@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // file_transfer against peers that break off, lie, or speak what they should not; and what a resume makes of it.
 
-#include <parley/io/xxh64.hpp>
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -25,20 +23,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t large = 3'000'000;  // is kept in part
-
-std::uint64_t hash_of(std::string_view bytes) {
-  parley::Xxh64 hash;
-  hash.update(bytes);
-  return hash.digest();
-}
-
-void say_file(RawPeer& peer, std::uint32_t id, std::string_view bytes, std::uint64_t offset = 0) {
-  peer.say(wire::Begin{id, offset});
-  for (std::string_view rest = bytes.substr(offset); !rest.empty();
-       rest.remove_prefix(std::min(rest.size(), wire::max_data)))
-    peer.say_data(rest.substr(0, wire::max_data));
-  peer.say(wire::End{id, bytes.size(), hash_of(bytes)});
-}
 
 wire::Offer folder_of(std::uint32_t id, std::string_view name) {
   wire::Offer folder = offer_of(id, name, 0);
