@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,6 +41,40 @@ inline parley::Task<> turn_away(parley::Socket socket) {
     goes_on = got && *got != 0;
   }
 }
+
+/// Where the clients are: on several loops beside this one, or on this one.
+class Sessions {
+ public:
+  explicit Sessions(parley::LoopPool* loops) {
+    if (loops == nullptr) places_.emplace_back(*parley::EventLoop::current());
+    for (std::size_t i = 0; loops != nullptr && i < loops->size(); ++i) places_.emplace_back((*loops)[i].loop());
+  }
+
+  std::size_t size() const {
+    std::size_t count = 0;
+    for (const Place& place : places_) count += place.scope.size();
+    return count;
+  }
+  /// Where there are the fewest. A single client comes to the first: what memory that has is used again.
+  void spawn(Server& server, parley::Socket socket, std::string from) {
+    Place& place = *std::min_element(places_.begin(), places_.end(), [](const Place& one, const Place& other) {
+      return one.scope.size() < other.scope.size();
+    });
+    place.scope.spawn(serve_client_on(place.loop, server, std::move(socket), std::move(from)));
+  }
+  parley::Task<> cancel_and_join() {
+    for (Place& place : places_) place.scope.cancel();
+    for (Place& place : places_) static_cast<void>(co_await place.scope.join());
+  }
+
+ private:
+  struct Place {
+    explicit Place(parley::EventLoop& on) : loop(on) {}
+    parley::EventLoop& loop;
+    parley::Scope scope;
+  };
+  std::deque<Place> places_;
+};
 
 /// Beside what is served, since the folder may have much in it.
 inline parley::Task<> tidy_up(Server& server) {
@@ -78,7 +114,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
     common::announce(at, ways);
   }
   const std::size_t most = std::min<std::size_t>(options.max_clients, common::clients_that_descriptors_allow());
-  parley::Scope sessions;
+  Sessions sessions(loops ? &*loops : nullptr);
   parley::Scope unwanted;
   parley::Scope chores;
   if (options.keep_parts != 0 && !options.read_only) chores.spawn(tidy_up(server));
@@ -89,8 +125,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
     static_cast<void>(peer->set(parley::NotSentLowWater{}));  // what is shown as sent is on its way
     static_cast<void>(peer->set(parley::KeepAlive{true}));
     if (sessions.size() < most) {
-      parley::EventLoop& loop = loops ? loops->next().loop() : *parley::EventLoop::current();
-      sessions.spawn(serve_client_on(loop, server, std::move(*peer), from.to_string()));
+      sessions.spawn(server, std::move(*peer), from.to_string());
     } else if (unwanted.size() < 64) {
       unwanted.spawn(turn_away(std::move(*peer)));
     } else {
@@ -102,7 +137,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   server.log().event("stop");
   static_cast<void>(co_await chores.cancel_and_join());
   static_cast<void>(co_await unwanted.cancel_and_join());
-  static_cast<void>(co_await sessions.cancel_and_join());
+  co_await sessions.cancel_and_join();
   if (failure) co_return common::give_up("cannot accept connections on " + at.to_string(), failure);
   co_return 0;
 }

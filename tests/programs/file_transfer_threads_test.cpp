@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// `file_transfer serve` with several loops: what its clients share is as with one. They are served by the loops in turn,
-// so that of as many clients as there are loops each is on another.
+// `file_transfer serve` with several loops: what its clients share is as with one. A new one comes to the
+// loop with the fewest, so that of as many clients as there are loops each is on another.
 
 #include <algorithm>
 #include <chrono>
