@@ -60,7 +60,7 @@ int serve(const char* program, int argc, const char* const* argv) {
   arguments.option("--token-file", "FILE", options.token_file, "its first line must be known; for trusted networks");
   arguments.more();
   arguments.option("--max-clients", "N", options.max_clients, "more are turned away");
-  arguments.option("--threads", "N", options.threads, "that serve clients, at most 64; as many as processors, up to 4");
+  arguments.option("--threads", "N", options.threads, "loops that serve clients, at most 64");
   arguments.option("--max-size", "BYTES", options.max_size, "of a file that is taken; 0: any");
   arguments.flag("--read-only", options.read_only, "takes nothing");
   arguments.flag("--write-only", options.write_only, "gives nothing");
