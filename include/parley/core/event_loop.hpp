@@ -10,6 +10,7 @@
 #include <parley/core/task.hpp>
 #include <parley/platform/owned.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -101,9 +102,7 @@ class EventLoop final : private detail::LoopDriver {
   /// destroyed is not called.
   template <class Function>
   Result<> post(Function&& function) {
-    return posted_.push(std::forward<Function>(function), [this] {
-      if (Driver::current() != this) wake();
-    });
+    return posted_.push(std::forward<Function>(function), [this] { wake(); });
   }
 
   /// Has the hook called at the end of this turn, once; armed again meanwhile, in the next. On the loop's thread. The
@@ -133,17 +132,18 @@ class EventLoop final : private detail::LoopDriver {
     void finished(detail::TaskPromise&) noexcept override {
       const std::lock_guard lock(mutex_);  // until the loop is woken, since it may be destroyed as soon as it knows
       done_ = true;
-      if (Driver::current() != &loop_) loop_.wake();
+      loop_.wake();
     }
     bool done() noexcept {
+      if (!done_) return false;
       const std::lock_guard lock(mutex_);
-      return done_;
+      return true;
     }
 
    private:
     EventLoop& loop_;
     std::mutex mutex_;
-    bool done_ = false;
+    std::atomic<bool> done_ = false;
   };
 
   detail::List<LoopEndHook> end_hooks_;

@@ -73,24 +73,25 @@ class LoopDriver : public Driver {
     finished_.count = 0;
     bulk().begin_turn();
     if (const int error = poller_->wait(time_to_wait(max_wait), finished_)) return {error, std::system_category()};
-    wake_pending_.store(false);
     skip_idle_time();
     for (std::size_t i = 0; i < finished_.count; ++i) {
       auto& operation = static_cast<Operation&>(*finished_.requests[i]);
       set_holds_slot(operation, false);
       advance(operation);
     }
-    step_woken();
+    const bool handed_over = take_handed_over();
+    if (handed_over) step_woken();
     fire_timers();
-    posted_.run([this] { run_next_ones(); });
+    if (handed_over) posted_.run([this] { run_next_ones(); });
     resume_finished();
     run_hooks();
     return {};
   }
 
-  bool has_work() noexcept {
-    return !ready_.empty() || !yielding_.empty() || !hooks_.empty() || !posted_.empty() || !inbox_empty();
-  }
+  bool has_work() noexcept { return !ready_.empty() || !yielding_.empty() || !hooks_.empty() || handed_over_.load(); }
+
+  // To be asked before the inbox and the posted functions are looked at: what comes meanwhile raises the flag again.
+  bool take_handed_over() noexcept { return handed_over_.load() && handed_over_.exchange(false); }
 
   Duration time_to_wait(Duration max_wait) noexcept {
     if (has_work()) return Duration::zero();
@@ -297,7 +298,7 @@ class LoopDriver : public Driver {
   bool read_file(platform::FileRead& read) noexcept override { return poller_->read_file(read); }
 
   void wake() noexcept override {
-    if (poller_ != nullptr && !wake_pending_.exchange(true)) poller_->wake();
+    if (!handed_over_.exchange(true) && current() != this && poller_ != nullptr) poller_->wake();
   }
 
   const LoopOptions options_;
@@ -317,7 +318,7 @@ class LoopDriver : public Driver {
   bool steps_woken_ = false;
   std::optional<TimePoint> moment_;  // of those that are woken in one turn
   int inline_budget_ = options_.max_inline;
-  std::atomic<bool> wake_pending_ = false;
+  std::atomic<bool> handed_over_ = false;  // there may be something in the inbox or posted: only then a turn looks
 };
 
 }  // namespace parley::inline PARLEY_ABI::detail

@@ -136,7 +136,7 @@ class Driver {
   /// once it returns true the operation may be gone. False, and nothing was done: the stop was requested. One that was
   /// taken over before is in the inbox when the driver sees the request.
   bool adopt(Operation& operation, const StopState& unless) noexcept;
-  /// Ends the driver's wait. From any thread.
+  /// Ends the driver's wait, or keeps it from beginning. From any thread.
   virtual void wake() noexcept = 0;
 
   /// Tells an operation that was started here to stop. On the driver's thread; it finishes as after any stop request.
@@ -206,10 +206,6 @@ class Driver {
   }
   // Leaves whatever list it is in. On the driver's thread.
   void leave_lists(Operation& operation) noexcept;
-  bool inbox_empty() noexcept {
-    const std::lock_guard lock(inbox_lock_);
-    return inbox_.empty();
-  }
   // Moves the inbox to the end of the list, which belongs to the driver's thread.
   void take_inbox(List<Operation>& into) noexcept {
     const std::lock_guard lock(inbox_lock_);
@@ -299,7 +295,7 @@ inline void Driver::post(Operation& operation) noexcept {
     inbox_.push_back(operation);
     set_place(operation, Place::inbox);
     // Under the lock: once it is released, the operation and even the driver may be gone.
-    if (current() != this) wake();
+    wake();
   }
 }
 
@@ -310,7 +306,7 @@ inline void Driver::post_first_of(List<Operation>& operations) noexcept {
     inbox_.push_back(*next);
     set_place(*next, Place::inbox);
   }
-  if (current() != this) wake();
+  wake();
 }
 
 inline bool Driver::adopt(Operation& operation, const StopState& unless) noexcept {
@@ -320,7 +316,7 @@ inline bool Driver::adopt(Operation& operation, const StopState& unless) noexcep
   operation.in_flight_ = operation.parked_ = true;
   inbox_.push_back(operation);
   set_place(operation, Place::inbox);
-  if (current() != this) wake();
+  wake();
   return true;
 }
 

@@ -39,11 +39,6 @@ class PostedQueue {
     return {};
   }
 
-  bool empty() const noexcept {
-    const std::lock_guard lock(mutex_);
-    return waiting_.empty();
-  }
-
   /// Runs what is waiting now; what is pushed meanwhile waits for the next call.
   template <class After>
   void run(After after_each) {
@@ -61,7 +56,7 @@ class PostedQueue {
 
  private:
   const std::size_t capacity_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::vector<platform::Owned<PostedFunction>> waiting_;
   std::vector<platform::Owned<PostedFunction>> running_;
 };
