@@ -3,9 +3,9 @@
 // not take is copied, and goes out when the socket has room again.
 
 #include "support/broadcast_wire.hpp"
-#include "support/die.hpp"
 #include "support/line_splitter.hpp"
 #include "support/servers.hpp"
+#include "support/unsent.hpp"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -29,8 +29,7 @@ struct Member {
   std::size_t index;   // among the members
   std::string prefix;  // "<name> ", empty before the first line
   bench::LineSplitter lines;
-  std::string unsent;
-  std::size_t unsent_from;  // what comes before was sent
+  bench::Unsent unsent;
 };
 
 class BroadcastLoop {
@@ -65,7 +64,7 @@ class BroadcastLoop {
   bool accept_one() {
     const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-    members_.push_back(std::make_unique<Member>(Member{socket, members_.size(), {}, {}, {}, 0}));
+    members_.push_back(std::make_unique<Member>(Member{socket, members_.size(), {}, {}, {}}));
     return watch(EPOLL_CTL_ADD, socket, EPOLLIN, members_.back().get());
   }
 
@@ -98,21 +97,12 @@ class BroadcastLoop {
       if (sent > 0) done = static_cast<std::size_t>(sent);
       watch(EPOLL_CTL_MOD, member.socket, EPOLLIN | EPOLLOUT, &member);
     }
-    member.unsent.append(record_, done);
-    if (member.unsent.size() - member.unsent_from > bench::kMaxUnsentBytes)
-      bench::die("epoll: a member is too far behind");
+    member.unsent.keep(record_, done);
   }
 
   bool send_unsent(Member& member) {
-    std::string& unsent = member.unsent;
-    const std::size_t left = unsent.size() - member.unsent_from;
-    const ssize_t sent = ::send(member.socket, unsent.data() + member.unsent_from, left, MSG_NOSIGNAL);
-    if (sent < 0) return errno == EAGAIN;
-    member.unsent_from += static_cast<std::size_t>(sent);
-    if (member.unsent_from <= unsent.size() / 2) return true;
-    unsent.erase(0, member.unsent_from);  // less is moved than was sent
-    member.unsent_from = 0;
-    return !unsent.empty() || watch(EPOLL_CTL_MOD, member.socket, EPOLLIN, &member);
+    if (!member.unsent.send_to(member.socket)) return false;
+    return !member.unsent.empty() || watch(EPOLL_CTL_MOD, member.socket, EPOLLIN, &member);
   }
 
   void leave(Member& member) {

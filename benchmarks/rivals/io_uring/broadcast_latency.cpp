@@ -8,6 +8,7 @@
 #include "support/broadcast_wire.hpp"
 #include "support/die.hpp"
 #include "support/line_splitter.hpp"
+#include "support/unsent.hpp"
 
 #include <parley/platform/io_uring.hpp>
 
@@ -37,9 +38,8 @@ struct Member {
   std::size_t index;   // among the members
   std::string prefix;  // "<name> ", empty before the first line
   bench::LineSplitter lines;
-  std::string unsent;
-  std::size_t unsent_from;  // what comes before was sent
-  bool gone;                // its poll has still to end
+  bench::Unsent unsent;
+  bool gone;  // its poll has still to end
 };
 
 class BroadcastLoop {
@@ -89,14 +89,14 @@ class BroadcastLoop {
     for (;;) {
       const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket < 0) return;
-      members_.push_back(new Member{socket, members_.size(), {}, {}, {}, 0, false});
+      members_.push_back(new Member{socket, members_.size(), {}, {}, {}, false});
       watch(socket, kInterest, members_.back());
     }
   }
 
   // False where the member has gone.
   bool serve(Member& member, std::uint32_t ready) {
-    if ((ready & EPOLLOUT) != 0 && !member.unsent.empty() && !send_unsent(member)) return false;
+    if ((ready & EPOLLOUT) != 0 && !member.unsent.empty() && !member.unsent.send_to(member.socket)) return false;
     for (;;) {
       const ssize_t got = ::recv(member.socket, buffer_, sizeof buffer_, 0);
       if (got < 0) return errno == EAGAIN;
@@ -119,7 +119,7 @@ class BroadcastLoop {
       if (member->unsent.empty())
         send(*member);
       else
-        keep(*member, 0);
+        member->unsent.keep(record_, 0);
     }
     submit_sends();
   }
@@ -147,27 +147,9 @@ class BroadcastLoop {
         auto& member = *reinterpret_cast<Member*>(static_cast<std::uintptr_t>(sent.tag));
         if (sent.result == static_cast<std::int32_t>(record_.size())) return;
         if (sent.result >= 0 || sent.result == -EAGAIN)
-          keep(member, sent.result > 0 ? static_cast<std::size_t>(sent.result) : 0);
+          member.unsent.keep(record_, sent.result > 0 ? static_cast<std::size_t>(sent.result) : 0);
       });
     }
-  }
-
-  void keep(Member& member, std::size_t sent) const {
-    member.unsent.append(record_, sent);
-    if (member.unsent.size() - member.unsent_from > bench::kMaxUnsentBytes)
-      bench::die("io_uring: a member is too far behind");
-  }
-
-  static bool send_unsent(Member& member) {
-    std::string& unsent = member.unsent;
-    const std::size_t left = unsent.size() - member.unsent_from;
-    const ssize_t sent = ::send(member.socket, unsent.data() + member.unsent_from, left, MSG_NOSIGNAL);
-    if (sent < 0) return errno == EAGAIN;
-    member.unsent_from += static_cast<std::size_t>(sent);
-    if (member.unsent_from <= unsent.size() / 2) return true;
-    unsent.erase(0, member.unsent_from);  // less is moved than was sent
-    member.unsent_from = 0;
-    return true;
   }
 
   void leave(Member& member, bool ended) {
