@@ -24,18 +24,33 @@ constexpr bool is_unprintable(char32_t c) noexcept {
          (c >= 0xE0000 && c <= 0xE0FFF);  // tags, variation selectors beyond the usual ones
 }
 
-/// How many bytes at the start of the text are printable ASCII: most of what people say, eight of it at a time.
-inline std::size_t printable_ascii(std::string_view text) noexcept {
+namespace detail {
+
+/// Whether so many times eight bytes are all printable ASCII.
+template <std::size_t Eights>
+bool is_printable_ascii(const char* text) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t highs = 0x80 * ones;
-  std::size_t count = 0;
-  for (std::uint64_t eight; text.size() - count >= sizeof(eight); count += sizeof(eight)) {
-    std::memcpy(&eight, text.data() + count, sizeof(eight));
-    // No carry goes from one byte to the next: in the sum once none is above 0x7F, in the difference since all are.
-    const bool all_below_del = ((eight | (eight + ones)) & highs) == 0;
-    const bool none_is_control = (((eight | highs) - 0x20 * ones) & highs) == highs;
-    if (!all_below_del || !none_is_control) break;
+  std::uint64_t above = 0;
+  std::uint64_t not_below = highs;
+  for (std::size_t i = 0; i < Eights; ++i) {
+    std::uint64_t eight;
+    std::memcpy(&eight, text + i * sizeof(eight), sizeof(eight));
+    // A carry into the next byte comes only from one above 0x7F, which is none of these anyway.
+    above |= eight | (eight + ones);
+    not_below &= eight + 0x60 * ones;
   }
+  return (above & highs) == 0 && (not_below & highs) == highs;
+}
+
+}  // namespace detail
+
+/// How many bytes at the start of the text are printable ASCII: most of what people say, so it is looked at in blocks.
+inline std::size_t printable_ascii(std::string_view text) noexcept {
+  if (text.empty() || static_cast<unsigned char>(text[0]) > 0x7F) return 0;  // as in words of other letters
+  std::size_t count = 0;
+  while (text.size() - count >= 64 && detail::is_printable_ascii<8>(text.data() + count)) count += 64;
+  while (text.size() - count >= 8 && detail::is_printable_ascii<1>(text.data() + count)) count += 8;
   while (count < text.size() && text[count] >= 0x20 && text[count] < 0x7F) ++count;
   return count;
 }

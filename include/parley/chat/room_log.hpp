@@ -64,9 +64,7 @@ class RoomLog {
     Undo undo(*this);
     records_.push_back({message.sender, message.recipient, message.time_ms, texts_.end(),
                         static_cast<std::uint32_t>(message.name.size()), message.kind});
-    scratch_.assign(message.name);
-    scratch_ += message.text;
-    texts_.append(scratch_);
+    texts_.append(message.name, message.text);
     for (const auto& encoded : formats_) {
       encode(*encoded, sequence, only == nullptr || only == encoded.get() ? &message : nullptr);
     }

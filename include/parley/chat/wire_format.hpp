@@ -7,6 +7,7 @@
 #include <parley/chat/printable.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace parley::inline PARLEY_ABI {
 
@@ -55,7 +56,7 @@ class PlainLines final : public WireFormat {
     }
   }
 
-  static void name(const Message& message, char open, const char* close, std::string& out) {
+  static void name(const Message& message, char open, std::string_view close, std::string& out) {
     out += open;
     append_printable(message.name, out);
     out += close;

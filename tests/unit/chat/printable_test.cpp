@@ -55,7 +55,7 @@ TEST_CASE("each character of Unicode is known, and stays unless it is unprintabl
 
 TEST_CASE("printable ASCII ends where another byte stands, wherever that is") {
   std::size_t wrong = 0;
-  for (std::size_t size = 0; size <= 20; ++size) {
+  for (const std::size_t size : {0u, 1u, 2u, 7u, 8u, 9u, 15u, 16u, 17u, 63u, 64u, 65u, 72u, 79u, 127u, 128u, 139u}) {
     const std::string plain(size, '~');
     wrong += printable_ascii(plain) != size;
     for (std::size_t at = 0; at < size; ++at) {

@@ -7,7 +7,6 @@
 #include <parley/core/detail/ring.hpp>
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -18,13 +17,15 @@ class ByteLog {
  public:
   std::uint64_t end() const noexcept { return chunks_.empty() ? end_of_dropped_ : chunks_end(); }
 
-  /// The text stays in one piece. Strong guarantee.
-  void append(std::string_view text) {
-    if (text.empty()) return;
-    if (chunks_.empty() || room_in_last() < text.size()) chunks_.push_back(new_chunk(text.size()));
+  /// The text, and what follows it, stay in one piece. Strong guarantee.
+  void append(std::string_view text, std::string_view more = {}) {
+    const std::size_t size = text.size() + more.size();
+    if (size == 0) return;
+    if (chunks_.empty() || room_in_last() < size) chunks_.push_back(new_chunk(size));
     Chunk& last = chunks_.back();
-    std::memcpy(last.bytes.get() + last.size, text.data(), text.size());
-    last.size += static_cast<std::uint32_t>(text.size());
+    char* const end = last.bytes.get() + last.size;
+    more.copy(end + text.copy(end, text.size()), more.size());
+    last.size += static_cast<std::uint32_t>(size);
   }
 
   /// Takes back what was appended last.
