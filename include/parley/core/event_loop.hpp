@@ -73,7 +73,7 @@ class EventLoop final : private detail::LoopDriver {
     // In real time, since a clock of the tests' own may stand still.
     const TimePoint start = Clock::now();
     const Duration grace = std::min(options_.stop_grace, TimePoint::max() - start);
-    while (detached_->size() != 0 || has_work()) {
+    while (detached_->size() != 0 || has_work() || !inbox_empty()) {
       const Duration elapsed = Clock::now() - start;
       if (elapsed >= grace) break;
       if (const auto error = turn_once(grace - elapsed)) return error;
@@ -132,7 +132,7 @@ class EventLoop final : private detail::LoopDriver {
     void finished(detail::TaskPromise&) noexcept override {
       const std::lock_guard lock(mutex_);  // until the loop is woken, since it may be destroyed as soon as it knows
       done_ = true;
-      loop_.wake();
+      if (Driver::current() != &loop_) loop_.wake();
     }
     bool done() noexcept {
       if (!done_) return false;

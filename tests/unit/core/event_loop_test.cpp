@@ -326,6 +326,23 @@ TEST_CASE("a hundred thousand timers, most of them cancelled, cost no more than 
   CHECK(cancelled == 90'000);
 }
 
+TEST_CASE("a task that has run leaves nothing that keeps the next turn from waiting", "[event_loop]") {
+  ManualClock clock(ManualClock::Idle::skip);
+  LoopOptions options;
+  options.time = &clock;
+  EventLoop loop(options);
+  bool awake = false;
+  const auto sleeper = [&]() -> Task<> { awake = (co_await sleep(1h)).has_value(); };
+  Scope scope;
+  const auto begin = [&]() -> Task<> {
+    scope.spawn(sleeper());
+    co_return;
+  };
+  REQUIRE(loop.run(begin()));
+  REQUIRE(loop.turn());  // skips to what is due next
+  CHECK(awake);
+}
+
 namespace {
 
 struct SpawnsAtItsEnd {

@@ -206,6 +206,11 @@ class Driver {
   }
   // Leaves whatever list it is in. On the driver's thread.
   void leave_lists(Operation& operation) noexcept;
+  // Also waits for whoever is just being taken over.
+  bool inbox_empty() noexcept {
+    const std::lock_guard lock(inbox_lock_);
+    return inbox_.empty();
+  }
   // Moves the inbox to the end of the list, which belongs to the driver's thread.
   void take_inbox(List<Operation>& into) noexcept {
     const std::lock_guard lock(inbox_lock_);
