@@ -5,7 +5,8 @@
 // for `send`, a client for `get`.
 //
 // Frames are acted on as they come, without waiting; what may take long (hashing what is there, writing many small files,
-// syncing) is done by two coroutines, publish_ready() and answer_slowly(). All of it on one loop, where it was made.
+// syncing) is done by coroutines: publish_ready(), answer_slowly(), ask_holders(). All of it on one loop, where it was
+// made; the last one goes to others, with nothing that is looked at meanwhile.
 
 #include <parley/core/offload.hpp>
 #include <parley/core/resume_on.hpp>
@@ -107,7 +108,7 @@ class Receiving final : public Uploads::Holder {
   /// All was received, published and told.
   bool done() const { return said_goodbye_; }
 
-  // ---- What takes long. Both end after close(). ----
+  // ---- What takes long. All end after close(). ----
 
   parley::Task<> publish_ready() {
     while (!closing_ || !ready_.empty()) {
@@ -147,10 +148,6 @@ class Receiving final : public Uploads::Holder {
       slow_.pop_front();
       const Entry* const asked = find(id);
       if (asked == nullptr || asked->state != State::asked) continue;
-      if (asked->holder_at != nullptr) {
-        co_await ask_holder(id, *asked->holder_at, asked->target, asked->offer.source);
-        continue;
-      }
       const bool whole = asked->answer.whole;
       const std::uint64_t size = whole ? asked->offer.size : asked->saved.offset;
       const std::string name = whole ? std::string(last_of(asked->target)) : PartNames(last_of(asked->target)).part;
@@ -175,6 +172,22 @@ class Receiving final : public Uploads::Holder {
     }
   }
 
+  /// Those on other loops who hold a name that is offered here.
+  parley::Task<> ask_holders() {
+    while (!closing_) {
+      if (asks_.empty()) {
+        const auto woken = co_await ask_wakeup_.wait().stop({});
+        static_cast<void>(woken);
+        continue;
+      }
+      const std::uint32_t id = asks_.front();
+      asks_.pop_front();
+      const Entry* const asking = find(id);
+      if (asking == nullptr || asking->holder_at == nullptr) continue;
+      co_await ask_holder(id, *asking->holder_at, asking->target, asking->offer.source, asking->number);
+    }
+  }
+
   /// The connection is over: keeps what a resume needs of what has not come whole, and says why it stops here.
   void close(Code code, std::string_view why) {
     if (closing_) return;
@@ -190,6 +203,7 @@ class Receiving final : public Uploads::Holder {
     entries_.clear();
     publish_wakeup_.notify();
     slow_wakeup_.notify();
+    ask_wakeup_.notify();
     room_.notify();
   }
 
@@ -218,6 +232,7 @@ class Receiving final : public Uploads::Holder {
     std::string name, target;
     parley::Folder folder;  // that the target is in
     State state = State::asked;
+    std::uint64_t number = 0;                // see Uploads::number_offer()
     std::optional<Uploads::Place> claimed;   // the target
     parley::EventLoop* holder_at = nullptr;  // that of who holds the target, until that was asked
     bool was_lost = false;                   // meanwhile: another came later, and has it now
@@ -311,6 +326,7 @@ class Receiving final : public Uploads::Holder {
                   "it is larger than is taken here (" + std::to_string(options_.max_size) + " bytes)");
     }
     if (const auto error = find_folder(entry)) return fail(entry, Code::system, error.message());
+    entry.number = uploads_.number_offer();
     choose_name(entry);
   }
   // Again, once the holder of the name has been asked.
@@ -348,10 +364,13 @@ class Receiving final : public Uploads::Holder {
   // Claims the name, or another where that is the rule. False: it has failed, or its holder is to be asked first.
   bool find_room_for_name(Entry& entry) {
     for (;;) {
-      const Uploads::Claim claim = uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source);
+      const Uploads::Claim claim =
+          uploads_.claim(entry.target, *this, entry.offer.id, entry.offer.source, entry.number);
       if (claim.holder_at != nullptr && !entry.has_asked) {
         entry.holder_at = claim.holder_at;
-        return later(entry), false;
+        asks_.push_back(entry.offer.id);
+        ask_wakeup_.notify();
+        return false;
       }
       entry.claimed = claim.place;
       const bool renames = options_.on_exists == OnExists::rename && entry.next_number <= 1000;
@@ -380,13 +399,14 @@ class Receiving final : public Uploads::Holder {
 
   // Goes to where the holder of the name is, which may be another when it comes there, and back. Our entry waits, and
   // cannot be another's meanwhile; but it may end, with its connection.
-  parley::Task<> ask_holder(std::uint32_t id, parley::EventLoop& where, std::string name, std::uint64_t source) {
+  parley::Task<> ask_holder(std::uint32_t id, parley::EventLoop& where, std::string name, std::uint64_t source,
+                            std::uint64_t number) {
     Uploads::Claim claim;
     claim.holder_at = &where;
     for (std::size_t hops = 0; claim.holder_at != nullptr && hops != max_hops; ++hops) {
       const auto arrived = co_await parley::resume_on(*claim.holder_at);
       if (!arrived) break;
-      claim = uploads_.claim(name, *this, id, source);
+      claim = uploads_.claim(name, *this, id, source, number);
     }
     const auto back = co_await parley::resume_on(loop());  // which ends after this
     static_cast<void>(back);
@@ -611,6 +631,7 @@ class Receiving final : public Uploads::Holder {
   std::vector<Ready> ready_;
   std::size_t held_ = 0;            // bytes of those that are to be written yet
   std::deque<std::uint32_t> slow_;  // offers that are compared with what is there
+  std::deque<std::uint32_t> asks_;  // offers whose name somebody on another loop has
   std::string last_parent_;
   parley::Folder last_folder_;
   std::string empty_folder_;  // the last one that was offered, where it was not there
@@ -618,7 +639,7 @@ class Receiving final : public Uploads::Holder {
   std::string fault_;
   parley::TimePoint last_heard_ = parley::Clock::now();
   parley::StopSource closed_;
-  Wakeup publish_wakeup_, slow_wakeup_, room_;
+  Wakeup publish_wakeup_, slow_wakeup_, ask_wakeup_, room_;
   bool publishing_ = false;
   bool finished_ = false;  // the sender has nothing more
   bool said_goodbye_ = false;

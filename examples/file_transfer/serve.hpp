@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,9 +63,18 @@ class Sessions {
     });
     place.scope.spawn(serve_client_on(place.loop, server, std::move(socket), std::move(from)));
   }
+  /// All are joined before the first exception of one of them is thrown again.
   parley::Task<> cancel_and_join() {
     for (Place& place : places_) place.scope.cancel();
-    for (Place& place : places_) static_cast<void>(co_await place.scope.join());
+    std::exception_ptr exception;
+    for (Place& place : places_) {
+      try {
+        static_cast<void>(co_await place.scope.join());
+      } catch (...) {
+        if (exception == nullptr) exception = std::current_exception();
+      }
+    }
+    if (exception != nullptr) std::rethrow_exception(exception);
   }
 
  private:
@@ -95,11 +105,9 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   std::optional<parley::LoopPool> loops;
   if (options.threads > 1) {
     loops.emplace(options.threads);
-    const bool all = co_await common::have_started(*loops);
-    if (!all) {
-      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads",
-                                std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
+    const auto started = co_await common::have_started(*loops);
+    if (!started)
+      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads", started.error());
   }
   const bool needs_token = !token.empty();
   Server server(options, std::move(*folder), std::move(token));

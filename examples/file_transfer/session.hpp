@@ -230,6 +230,7 @@ class Session {
     parley::Scope tasks;
     tasks.spawn(receiving_->publish_ready());
     tasks.spawn(receiving_->answer_slowly());
+    tasks.spawn(receiving_->ask_holders());
     tasks.spawn(out_.run(socket_));
     bool goes_on = true;
     while (goes_on) {

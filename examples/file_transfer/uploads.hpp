@@ -38,8 +38,9 @@ class Uploads {
     Holder* holder;
     std::uint32_t id;
     std::uint64_t source;
+    std::uint64_t number;
     bool is_whole;
-    bool is_of(const Holder& one, std::uint32_t number) const { return holder == &one && id == number; }
+    bool is_of(const Holder& one, std::uint32_t its) const { return holder == &one && id == its; }
   };
   using Names = std::map<std::string, Upload>;
 
@@ -51,21 +52,27 @@ class Uploads {
     std::optional<Place> place;              // nothing where another has it
     parley::EventLoop* holder_at = nullptr;  // who may give it up: it is to be claimed there
   };
-  /// The same file again takes over, since its sender was started again, and so does any where the other is dead. A file
-  /// that has come whole is not given up any more. What it has already, it gets again.
-  Claim claim(const std::string& name, Holder& holder, std::uint32_t id, std::uint64_t source) {
+  /// Of an offer that comes now: those that come later have higher numbers.
+  std::uint64_t number_offer() {
+    const std::lock_guard lock(mutex_);
+    return ++offers_;
+  }
+  /// The same file again takes over, since its sender was started again, and so does any where the other is dead; but
+  /// not from an offer that came later, however long it took to ask. A file that has come whole is not given up any more.
+  /// What it has already, it gets again.
+  Claim claim(const std::string& name, Holder& holder, std::uint32_t id, std::uint64_t source, std::uint64_t number) {
     const std::lock_guard lock(mutex_);
     note(holder);
-    const auto [at, is_new] = held_.try_emplace(name, Upload{&holder, id, source, false});
+    const auto [at, is_new] = held_.try_emplace(name, Upload{&holder, id, source, number, false});
     Upload& upload = at->second;
     if (is_new || upload.is_of(holder, id)) return {at};
-    if (upload.is_whole || upload.holder == &holder) return {};
+    if (upload.is_whole || upload.holder == &holder || upload.number > number) return {};
     parley::EventLoop& its = upload.holder->loop();
     if (&its != parley::EventLoop::current()) return {std::nullopt, &its};
     const bool same = source != 0 && upload.source == source;
     if (!same && !upload.holder->is_silent()) return {};
     upload.holder->lose(upload.id, Code::taken_over);
-    upload = Upload{&holder, id, source, false};
+    upload = Upload{&holder, id, source, number, false};
     return {at};
   }
   void set_whole(Place place) {
@@ -98,6 +105,7 @@ class Uploads {
 
   std::mutex mutex_;
   Names held_;
+  std::uint64_t offers_ = 0;
   const Holder* last_ = nullptr;  // that has claimed a name; it may have ended since
   std::uint64_t turn_ = 0;
 };

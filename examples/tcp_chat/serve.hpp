@@ -164,11 +164,9 @@ inline parley::Task<int> serve(ServerOptions options, std::string password, std:
     parley::LoopOptions loop;
     loop.stop_grace = 4 * Accepting::linger;  // longer than a relayed connection may last
     loops.emplace(options.threads - 1, loop);
-    const bool all = co_await common::have_started(*loops);
-    if (!all) {
-      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads",
-                                std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
+    const auto started = co_await common::have_started(*loops);
+    if (!started)
+      co_return common::give_up("cannot start " + std::to_string(options.threads) + " threads", started.error());
   }
   Serving serving(options, std::move(password), most, loops ? &*loops : nullptr);
   if (!options.unix_path.empty()) {
