@@ -3,18 +3,15 @@
 // nowhere near: the port that one of them has just closed, to be refused there, is not the port that another has just
 // been given to listen on.
 
+#include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstring>
-#include <optional>
-#include <system_error>
 
-#include "support/network.hpp"
-
-namespace support {
 namespace {
 
 bool bring_up_loopback() {
@@ -29,22 +26,14 @@ bool bring_up_loopback() {
   return is_up;
 }
 
-class NetworkOfTheProcess {
- public:
-  NetworkOfTheProcess() {
-    try {
-      visit_.emplace(network_.emplace());
-      if (!bring_up_loopback()) visit_.reset();
-    } catch (const std::system_error&) {  // then it is in the one that all share
-    }
-  }
+bool be_alone() {
+  const int shared = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  const bool has_loopback = ::unshare(CLONE_NEWNET) == 0 && bring_up_loopback();
+  if (!has_loopback && shared >= 0) static_cast<void>(::setns(shared, CLONE_NEWNET));
+  if (shared >= 0) ::close(shared);
+  return has_loopback;
+}
 
- private:
-  std::optional<Network> network_;
-  std::optional<Network::Visit> visit_;
-};
-
-[[maybe_unused]] const NetworkOfTheProcess network;  // before main(), so that all threads are in it
+[[maybe_unused]] const bool is_alone = be_alone();  // before main(), so that all threads are
 
 }  // namespace
-}  // namespace support
