@@ -74,8 +74,8 @@ class EventLog {
   };
 
  private:
-  // A pipe that has room takes as much as PIPE_BUF, 4,096 bytes on Linux, which is more than a line has; and it may have
-  // to be told first how many were dropped.
+  // A pipe that has room takes as much as PIPE_BUF, 4,096 bytes on Linux, so no line is longer; and it may have to be told
+  // first how many were dropped.
   static constexpr std::size_t at_once = 4096 - 128;
   static bool would_print_at_once() {
     ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
@@ -94,15 +94,16 @@ class EventLog {
                           : !print_lines(line_of("log-dropped", {{"events", std::to_string(dropped)}}) + lines);
   }
 
-  std::string line_of(std::string_view event, std::initializer_list<Field> fields) const {
+  // Of each value at most so many bytes, fewer where the line would be too long: when they are escaped they are twice as many.
+  std::string line_of(std::string_view event, std::initializer_list<Field> fields, std::size_t most = 1800) const {
     std::string line = json_ ? "{\"time\":" + std::to_string(now_ms()) + ",\"event\":" : time_text() + " ";
     line += json_ ? json_string(event) : std::string(event);
-    for (const Field& field : fields) append(line, field);
-    return line += json_ ? "}\n" : "\n";
+    for (const Field& field : fields) append(line, field, most);
+    line += json_ ? "}\n" : "\n";
+    return line.size() <= at_once || most < 100 ? line : line_of(event, fields, most / 2);
   }
 
-  void append(std::string& line, const Field& field) const {
-    constexpr std::size_t most = 1800;  // bytes, which are twice as many when all are escaped
+  void append(std::string& line, const Field& field, std::size_t most) const {
     if (field.value.size() <= most && is_plain(field.value)) {
       line.append(json_ ? ",\"" : " ").append(field.name).append(json_ ? "\":\"" : "=").append(field.value);
       if (json_) line += '"';

@@ -69,3 +69,23 @@ TEST_CASE("a log that nobody reads drops events and says how many, one by one or
     CHECK(after.find(" second\n") != std::string::npos);
   }
 }
+
+TEST_CASE("a line of the log fits into what a pipe takes at once, whatever is in it") {
+  const bool json = GENERATE(false, true);
+  const std::string quotes(2000, '"');
+  std::string line, next;
+  {
+    const PipedOutput output;
+    common::EventLog log(json, false);
+    log.event("failed", {{"name", quotes}, {"why", quotes}, {"peer", "127.0.0.1:1"}});
+    line = output.read();
+    log.event("next");
+    next = output.read();
+  }
+  INFO(line << next);
+  CHECK(line.size() < 4000);
+  CHECK(line.size() > 3000);
+  CHECK(line.find("127.0.0.1:1") != std::string::npos);
+  CHECK(line.ends_with('\n'));
+  CHECK(next.find("next") != std::string::npos);
+}
