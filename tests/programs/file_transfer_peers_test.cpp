@@ -276,7 +276,8 @@ TEST_CASE("file_transfer: a file that changes while it is sent is not published"
 TEST_CASE("file_transfer: two senders of one name do not mix") {
   const TemporaryFolder here;
   const std::string bytes = some_bytes(large);
-  FileServer server(here / "inbox");
+  const std::string threads = GENERATE("1"s, "4"s);  // on one loop, and each on another
+  FileServer server(here / "inbox", {"--threads", threads});
   RawPeer first(server.port, Role::put);
   first.say(offer_of(1, "a", large, 77));
   first.hear_answer();
@@ -293,6 +294,7 @@ TEST_CASE("file_transfer: two senders of one name do not mix") {
   CHECK(first.hear_result() == "taken-over");
   const auto answer = second.hear_answer();
   CHECK(answer.offset <= 500'000);
+  CHECK(answer.hash == hash_of(std::string_view(bytes).substr(0, answer.offset)));
   say_file(second, 1, bytes, answer.offset);
   CHECK(second.hear_result() == "stored");
   // What the first goes on to send is dropped; its connection serves on.

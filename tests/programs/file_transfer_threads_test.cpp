@@ -42,33 +42,6 @@ std::size_t count_of(std::string_view text, std::string_view what) {
 
 }  // namespace
 
-TEST_CASE("file_transfer: with several loops the same file takes over from a sender of another loop") {
-  const TemporaryFolder here;
-  const std::string bytes = some_bytes(large);
-  FileServer server(here / "inbox", {"--threads", "4"});
-  RawPeer first = half_sender(server, "a", bytes, 77);
-  RawPeer other(server.port, Role::put);
-  other.say(offer_of(1, "a", large, 78));
-  CHECK(other.hear_result() == "busy");
-  RawPeer second(server.port, Role::put);
-  second.say(offer_of(1, "a", large, 77));
-  const auto answer = second.hear_answer();
-  CHECK(answer.offset <= 500'000);
-  CHECK(answer.hash == hash_of(std::string_view(bytes).substr(0, answer.offset)));
-  CHECK(first.hear_result() == "taken-over");
-  say_file(second, 1, bytes, answer.offset);
-  CHECK(second.hear_result() == "stored");
-  // What the first goes on to send is dropped; its connection serves on.
-  first.say_data("more");
-  first.say(wire::Abort{1, Code::none, {}});
-  first.say(offer_of(2, "b", 1));
-  first.hear_answer();
-  say_file(first, 2, "b");
-  CHECK(first.hear_result() == "stored");
-  CHECK(content_of(here / "inbox/a") == bytes);
-  CHECK(names_in(here / "inbox") == std::vector<std::string>{"a", "b"});
-}
-
 TEST_CASE("file_transfer: with several loops another name is found beside one that comes by another loop") {
   const TemporaryFolder here;
   const std::string bytes = some_bytes(large);
