@@ -36,10 +36,12 @@ inline parley::Task<bool> introduce(Person& person, Room& room, std::string_view
   co_return static_cast<bool>(told);
 }
 
-/// False: the connection is of no use any more. The person is in the new room, or in the lobby where that has no place.
+/// False: the connection is of no use any more. The person is in the new room, or in the lobby where that has no place;
+/// who cannot be reached is nowhere, unless they can come back: then they are told where they are when they do.
 /// `why` is what the others are told.
 inline parley::Task<bool> change_room(Server& server, Person& person, std::string to, std::string why) {
   const std::string name(person.name());
+  if (person.extra != nullptr) person.extra->moved_for.clear();
   const Server::KeptName kept(server, name);
   server.tell_left(person, why);
   // What was said before comes before; a client that does not take it is not worth waiting for.
@@ -50,21 +52,24 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
   const bool has_place = room != nullptr;
   if (!has_place) room = &server.lobby();
   const bool told = co_await introduce(person, *room, name, room->chat.newest().sequence);
-  if (!told || !server.enter(person, *room, name)) {
+  const bool comes = told || (person.numbered() && !person.sent_away());
+  if (!comes || !server.enter(person, *room, name)) {
     server.close_if_empty(*room);
     co_return false;
   }
   server.people().add(person);
   server.tell_joined(person);
   if (!has_place) static_cast<void>(person.member.tell(too_many_rooms, parley::MessageKind::error));
-  co_return true;
+  co_return told;
 }
 
 /// For who is to leave their room: tells them why, and they are in the lobby. False: as change_room().
 inline parley::Task<bool> go_to_lobby(Server& server, Person& person) {
   const std::string why = person.extra->expelled;
   static_cast<void>(person.member.tell(why, parley::MessageKind::error));
-  return change_room(server, person, server.lobby().name, why);
+  const bool is_there = co_await change_room(server, person, server.lobby().name, why);
+  person.extra->moved_for = why;
+  co_return is_there;
 }
 
 }  // namespace tcp_chat

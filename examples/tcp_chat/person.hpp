@@ -26,6 +26,7 @@ struct Person : parley::QuietSession<Person> {
     std::string token;          // lets them come back over another connection; empty: they cannot
     std::string why;            // they are about to be sent away, for this
     std::string expelled;       // they are about to be sent to the lobby, for this
+    std::string moved_for;      // they were sent to the lobby for this; they may not have heard of it
     std::uint64_t entered = 0;  // the newest message when they came to their room; counted for those who can come back
     std::uint64_t connection = 0;     // the number of theirs, where they can come back
     std::uint64_t taken = 0;          // lines of theirs since the session began, over whatever connection

@@ -208,6 +208,7 @@ class Server {
     now.extra->taken = old.extra->taken;
     now.extra->entered = old.extra->entered;
     now.extra->expelled = std::move(old.extra->expelled);
+    now.extra->moved_for = std::move(old.extra->moved_for);
     now.member.make_absent();  // until it is attached; the old connection may go away before
     people_.add(now);
     Resumable& entry = resumable_[now.extra->token];

@@ -138,6 +138,9 @@ class Admission {
       static_cast<void>(
           person_->member.tell("what was said meanwhile is not all here any more", parley::MessageKind::error));
     }
+    if (has_moved && !person_->extra->moved_for.empty()) {
+      static_cast<void>(person_->member.tell(person_->extra->moved_for, parley::MessageKind::error));
+    }
     log_with_address("resume", name);
     co_return true;
   }
