@@ -34,6 +34,13 @@ RawPeer half_sender(FileServer& server, const std::string& name, std::string_vie
   return sender;
 }
 
+/// So many, of a file each.
+std::deque<RawPeer> half_senders(FileServer& server, int count, std::string_view bytes) {
+  std::deque<RawPeer> senders;
+  for (int i = 0; i < count; ++i) senders.push_back(half_sender(server, "a" + std::to_string(i), bytes, 77));
+  return senders;
+}
+
 std::size_t count_of(std::string_view text, std::string_view what) {
   std::size_t count = 0;
   for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
@@ -132,8 +139,7 @@ TEST_CASE("file_transfer: with several loops a stop is told to the clients of al
   const TemporaryFolder here;
   const std::string bytes = some_bytes(large);
   FileServer server(here / "inbox", {"--threads", "3"});
-  std::deque<RawPeer> senders;
-  for (int i = 0; i < 6; ++i) senders.push_back(half_sender(server, "a" + std::to_string(i), bytes, 77));
+  std::deque<RawPeer> senders = half_senders(server, 6, bytes);
   RawPeer getter(server.port, Role::get);  // has not said what it wants
   server.send_signal(SIGTERM);
   if (signals_may_stall) server.send_signal(SIGTERM);
@@ -149,8 +155,7 @@ TEST_CASE("file_transfer: with several loops a stop waits no longer for clients 
   const TemporaryFolder here;
   const std::string bytes = some_bytes(large);
   FileServer server(here / "inbox", {"--threads", "3"});
-  std::deque<RawPeer> senders;
-  for (int i = 0; i < 6; ++i) senders.push_back(half_sender(server, "a" + std::to_string(i), bytes, 77));
+  std::deque<RawPeer> senders = half_senders(server, 6, bytes);
   const auto begin = std::chrono::steady_clock::now();
   server.send_signal(SIGTERM);
   CHECK(ending(server) == well);
@@ -161,8 +166,7 @@ TEST_CASE("file_transfer: with several loops a second signal ends the server at 
   const TemporaryFolder here;
   const std::string bytes = some_bytes(large);
   FileServer server(here / "inbox", {"--threads", "3"});
-  std::deque<RawPeer> senders;
-  for (int i = 0; i < 3; ++i) senders.push_back(half_sender(server, "a" + std::to_string(i), bytes, 77));
+  std::deque<RawPeer> senders = half_senders(server, 3, bytes);
   server.send_signal(SIGTERM);
   for (RawPeer& sender : senders) CHECK(sender.hear_failure() == "stopping");
   REQUIRE(comes_true([&] {
