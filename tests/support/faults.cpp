@@ -24,10 +24,12 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 extern "C" int __real_getsockopt(int, int, int, void*, socklen_t*);
 extern "C" int __real_fstat(int, struct stat*);
@@ -64,6 +66,8 @@ struct Plan {
   bool always = false;
   int error = 0;
   std::uint64_t seen = 0;
+  std::uint64_t happens_at = 0;
+  std::function<void()> happens{};
 
   bool hit() {
     ++seen;
@@ -94,8 +98,14 @@ thread_local int opted_in = 0;
 bool spoiled(std::size_t call) {
   if (!active.load(std::memory_order_relaxed)) return false;
   State& s = state();
-  const std::lock_guard lock(s.mutex);
+  std::unique_lock lock(s.mutex);
   if (!s.exists || (!s.all_threads && opted_in == 0)) return false;
+  if (Plan& plan = s.calls[call]; plan.happens && plan.seen + 1 == plan.happens_at) {
+    const auto happens = std::exchange(plan.happens, nullptr);
+    lock.unlock();
+    happens();
+    lock.lock();
+  }
   const bool any_hit = s.any.hit();
   const bool call_hit = s.calls[call].hit();
   if (!any_hit && !call_hit) return false;
@@ -191,6 +201,14 @@ void Faults::fail_always(std::string_view name, int error) {
   const std::lock_guard lock(state().mutex);
   state().calls[index].always = true;
   state().calls[index].error = error;
+}
+
+void Faults::before_call(std::string_view name, std::size_t nth, std::function<void()> happens) {
+  const std::size_t index = checked_index(name);
+  const std::lock_guard lock(state().mutex);
+  Plan& plan = state().calls[index];
+  plan.happens_at = plan.seen + nth;
+  plan.happens = std::move(happens);
 }
 
 void Faults::short_transfers(std::size_t bytes) {

@@ -13,6 +13,7 @@
 //   }
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -36,6 +37,8 @@ class Faults {
   void fail_call(std::string_view name, std::size_t nth, int error);
   /// From now on every call to this function fails.
   void fail_always(std::string_view name, int error);
+  /// Before the nth call to this function, what `happens` does: what else is done to a descriptor just then.
+  void before_call(std::string_view name, std::size_t nth, std::function<void()> happens);
   /// read, write, pread, preadv2, pwrite, sendfile, splice, recv, recvfrom, recvmsg, send, sendto and sendmsg move at most
   /// `bytes` (at least 1) a call. For streams and files: a datagram would be cut.
   void short_transfers(std::size_t bytes = 1);

@@ -14,9 +14,11 @@
 #include "support/net.hpp"
 
 #include <errno.h>
+#include <poll.h>
 
 #include <array>
 #include <string>
+#include <thread>
 
 using namespace parley;
 using namespace std::chrono_literals;
@@ -257,6 +259,25 @@ TEST_CASE("a connect whose error somebody else has taken does not hang") {
     const auto outcome = waited ? socket.connect(address).within(10s).wait() : loop.run(go());
     CHECK(outcome.error() == std::errc::not_connected);
   }
+}
+
+TEST_CASE("a connection that is reset as soon as it stands fails with that error") {
+  auto listener = TcpListener::bind(Address::loopback_v4(0)).value();
+  const Address address = listener.local_address().value();
+  auto socket = Socket::open(family::ipv4, type::stream).value();
+  Faults faults;
+  // The attempt has been found to have come to no error; then the peer's reset comes.
+  faults.before_call("getpeername", 1, [&] {
+    std::thread resets([&] {  // here it would block the loop
+      auto peer = listener.accept().wait().value();
+      peer.set(Linger{.enabled = true}).value();
+    });
+    resets.join();
+    pollfd reset{.fd = socket.native_handle(), .events = 0, .revents = 0};
+    REQUIRE(::poll(&reset, 1, 10000) == 1);
+  });
+  const auto go = [&]() -> Task<Result<>> { co_return co_await socket.connect(address).within(10s); };
+  CHECK(EventLoop().run(go()).error() == std::errc::connection_reset);
 }
 
 TEST_CASE("a loop that fails ends what runs on it") {

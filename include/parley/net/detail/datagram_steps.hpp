@@ -101,14 +101,19 @@ class ConnectSteps {
   Step finish(Operation& operation) noexcept {
     const auto handle = operation.pollable->handle.get();
     int error = platform::pending_error(handle);
-    if (error == 0) {
-      // Somebody else may have read the error before. Waiting on would be in vain: an attempt that ended stays ended.
-      Address peer;
-      std::size_t size = 0;
-      error = platform::peer_address(handle, peer.native_buffer(), Address::native_capacity, size);
-    }
+    if (error == 0) error = why_not_connected(handle);
     operation.fail(error);  // 0 is success
     return Step::done;
+  }
+  // Somebody else may have read the attempt's error before; waiting on would be in vain, since one that ended stays
+  // ended. Or the connection stood and has been reset since, which then is the reason, and not that there is none.
+  static int why_not_connected(platform::NativeSocket handle) noexcept {
+    Address peer;
+    std::size_t size = 0;
+    const int error = platform::peer_address(handle, peer.native_buffer(), Address::native_capacity, size);
+    if (error == 0) return 0;
+    const int reason = platform::pending_error(handle);
+    return reason != 0 ? reason : error;
   }
   const Address* to_;
   bool started_ = false;
