@@ -7,6 +7,8 @@
 // A stream offers single steps, not operations: the reader that calls them is the operation. A step returns
 //   Step::done       it is over: operation.succeed() or operation.fail(...) was called, and `count` is set on success
 //   Step::want_read  (poll_recv) or Step::want_write (poll_send): call again when descriptor() is ready for it
+//   Step::want_bytes as want_read, or when some were received meanwhile: what a Socket's own poll_recv returns. Streams
+//                    over a Socket receive by that, or by nothing but their own calls from the beginning
 //   Step::parked     call again after parley::wake(operation), which the stream promises. Only where descriptor() is
 //                    nullptr; leave() below is then required
 //   Step::paused     call again at the time that was given to operation.driver().pause(time)

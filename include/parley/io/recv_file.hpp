@@ -107,7 +107,11 @@ class ReceiveFileSteps : private FileSteps {
     requires is_socket<Stream>
   {
     Step otherwise{};
-    if (!may_try(operation, direction, otherwise)) return otherwise;
+    const bool try_now = may_try(operation, direction, otherwise);
+    if (operation.pollable != nullptr && !operation.pollable->arrived.empty()) {
+      return receive_and_write(operation, bulk, count);
+    }
+    if (!try_now) return otherwise;
     if (!bulk.pipe[0]) {
       bulk.pipe_size = wanted_pipe;
       if (platform::open_pipe(bulk.pipe, bulk.pipe_size) != 0) return instead(operation, bulk, count);

@@ -84,10 +84,15 @@ class Socket {
   bool is_open() const noexcept { return descriptor_ != nullptr; }
   explicit operator bool() const noexcept { return is_open(); }
   void close() noexcept { descriptor_.reset(); }
-  /// Still owned by the socket; -1 when it is not open.
+  /// Still owned by the socket; -1 when it is not open. Whoever receives by it beside our operations may miss what came
+  /// between; see received_ahead().
   NativeSocket native_handle() const noexcept {
     return is_open() ? descriptor_->handle.get() : platform::invalid_socket;
   }
+  /// Bytes (of a listener: connections) that came before they were asked for, as they do on a loop with io_uring once
+  /// somebody has waited for some; elsewhere there are none. Every operation that receives or accepts takes them first.
+  /// They do not go with release(): to go on by other means, take as many as this says, and release the socket at once.
+  std::size_t received_ahead() const noexcept { return is_open() ? descriptor_->arrived.count() : 0; }
   /// Gives up ownership; operations in flight complete with Error::cancelled.
   NativeSocket release() noexcept {
     if (!is_open()) return platform::invalid_socket;

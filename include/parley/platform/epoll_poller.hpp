@@ -34,7 +34,7 @@ class EpollPoller final : public Reactor {
     return 0;
   }
 
-  int submit(Request& request, Direction direction) noexcept override {
+  int submit(Request& request, Direction direction, WaitsFor) noexcept override {
     Pollable& pollable = *request.pollable;
     if (!pollable.registered) {
       const int error =

@@ -111,6 +111,9 @@ class Ring {
   /// Polls can complete many times (5.13).
   bool polls_many_times() const noexcept { return (features_ & feature::resource_tags) != 0; }
 
+  /// What comes of an entry comes inside of enter() alone, on its thread (6.1).
+  bool completes_in_enter_only() const noexcept { return deferred_; }
+
   /// A zeroed entry for the next enter(); null where `entries` of them wait for it already.
   Entry* next() noexcept {
     if (filled_ - submitted_ == entries_mask_ + 1) return nullptr;

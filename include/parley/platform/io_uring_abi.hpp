@@ -25,7 +25,8 @@ struct Entry {
   std::uint32_t length;   // or, of a poll, flags
   std::uint32_t operation_flags;
   std::uint64_t tag;
-  std::uint64_t unused[3];
+  std::uint16_t buffer_group;
+  std::uint16_t unused[11];
 };
 static_assert(sizeof(Entry) == 64);
 
@@ -66,20 +67,50 @@ struct WaitArgument {
 };
 static_assert(sizeof(WaitArgument) == 24);
 
+/// One of the buffers that are offered to the kernel (io_uring_buf). The tail is that of their ring, and stands in the
+/// first one.
+struct Buffer {
+  std::uint64_t address;
+  std::uint32_t size;
+  std::uint16_t number;
+  std::uint16_t tail;
+};
+static_assert(sizeof(Buffer) == 16);
+
+/// The ring of them (io_uring_buf_reg).
+struct BufferRegistration {
+  std::uint64_t address;
+  std::uint32_t count;
+  std::uint16_t group;
+  std::uint16_t flags;
+  std::uint64_t unused[3];
+};
+static_assert(sizeof(BufferRegistration) == 40);
+
 inline constexpr std::uint8_t poll_add = 6;
 inline constexpr std::uint8_t send_message = 9;
+inline constexpr std::uint8_t accept = 13;
 inline constexpr std::uint8_t cancel = 14;
 inline constexpr std::uint8_t read = 22;  // 5.6
 inline constexpr std::uint8_t send = 26;
+inline constexpr std::uint8_t receive = 27;
 
 /// Events of poll(2) or epoll(7), as an entry has them.
 constexpr std::uint32_t poll_events(std::uint32_t events) noexcept {
   return std::endian::native == std::endian::little ? events : events << 16 | events >> 16;
 }
 
-// Of a poll, in `length`; and of its completions: more are to come.
-inline constexpr std::uint32_t poll_many_times = 1U << 0;  // 5.13
+// Of a poll, in `length`; of an accept and of a receive, in `priority`.
+inline constexpr std::uint32_t poll_many_times = 1U << 0;     // 5.13
+inline constexpr std::uint16_t accept_many_times = 1U << 0;   // 5.19
+inline constexpr std::uint16_t wait_first = 1U << 0;          // 5.19: there is nothing yet
+inline constexpr std::uint16_t receive_many_times = 1U << 1;  // 6.0
+// Of an entry: the kernel picks a buffer of the group.
+inline constexpr std::uint8_t pick_buffer = 1U << 5;
+// Of a completion: more are to come; it has a buffer, whose number is in the upper half.
 inline constexpr std::uint32_t more_to_come = 1U << 1;
+inline constexpr std::uint32_t has_buffer = 1U << 0;
+inline constexpr std::uint32_t buffer_number_shift = 16;
 
 namespace setup {
 inline constexpr std::uint32_t completion_size = 1U << 3;  // 5.5
@@ -109,6 +140,7 @@ inline constexpr std::uint32_t completions_overflowed = 1U << 1;
 inline constexpr std::uint32_t task_to_run = 1U << 2;
 
 inline constexpr std::uint32_t register_enable_rings = 12;
+inline constexpr std::uint32_t register_buffers = 22;  // 5.19
 
 // Offsets that mmap() knows the parts by.
 inline constexpr std::int64_t map_rings = 0;

@@ -10,10 +10,11 @@
 // the kernel would not be faster: it would poll for them as we do. Reads of files are the exception: they stay with the
 // kernel until it has made them, into memory that is theirs.
 //
-// Nor would accepts and receives that complete many times, into buffers that the kernel picks: a bare loop that has all
-// of this (benchmarks/rivals/io_uring) costs 0.95 to 1.08 of a bare epoll loop's processor time in echo, and 0.96 to 0.99
-// in accepting (6.18). Receives that the kernel is given one by one, as operations that may be cancelled need them, cost
-// 1.07 to 1.20.
+// Where all of its work is put off until we ask for it (6.1), the kernel also receives and accepts for those who wait: an
+// accept or a receive that completes many times, into buffers that it picks, takes the place of the poll. What it hands over is put into the descriptor's
+// own Arrived at once. Nothing runs but inside of our own calls, so that between them a descriptor is as we left it.
+// Where that ends for whatever reason (no free buffer, no more descriptors, too much that nobody has taken), whoever
+// waits is told and makes the call itself, as after a poll.
 //
 // What a poll refers to is a slot, not the pollable: it is given away only after the poll's last completion. An armed
 // poll holds on to its socket even after close(), therefore forget() has the kernel let go at once.
@@ -22,19 +23,19 @@
 
 #if PARLEY_OS_LINUX
 
+#include <parley/platform/io_uring_buffers.hpp>
 #include <parley/platform/io_uring_reads.hpp>
 #include <parley/platform/io_uring_sends.hpp>
+#include <parley/platform/io_uring_slots.hpp>
 #include <parley/platform/reactor.hpp>
 #include <parley/platform/waker.hpp>
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <utility>
 
 namespace parley::inline PARLEY_ABI::platform {
@@ -53,35 +54,38 @@ class IoUringPoller final : public Reactor {
   int open() noexcept override {
     if (ring_.usable()) return 0;
     if (const int error = waker_.open()) return error;
-    return ring_.open(entries, completions, kernel_);
+    return open_ring();
   }
 
-  int submit(Request& request, Direction direction) noexcept override {
+  int submit(Request& request, Direction direction, WaitsFor what) noexcept override {
     Pollable& pollable = *request.pollable;
     if (!pollable.registered) {
-      if (!take_slot(pollable)) return ENOMEM;
+      if (!slots_.take(pollable)) return ENOMEM;
       pollable.registered = true;
       // The poll reports what is ready already, so from here on "not ready" means that an edge will come.
       pollable.clear_ready(direction);
     }
     pollable.waiting(direction) = &request;
-    want(pollable.slot, poll_for(direction));
+    slots_.want(pollable.slot, work_for(pollable, direction, what));
     return 0;
   }
 
   void forget(Pollable& pollable) noexcept override {
     if (!pollable.registered) return;
-    Slot& slot = slots_[pollable.slot];
+    const std::uint32_t index = pollable.slot;
+    if (ring_.usable() && !end_ahead(index)) pollable.arrived.fail(ENOMEM);  // rather than to lose bytes in silence
+    IoUringSlots::Slot& slot = slots_[index];
     slot.pollable = nullptr;
     slot.wanted = 0;
-    pollable.registered = false;
+    pollable.arrived.leave();
+    pollable.registered = pollable.read_ahead = false;
     pollable.maybe_readable = pollable.maybe_writable = true;
-    if (slot.armed == 0) return give_slot_away(pollable.slot);
+    if (slot.armed == 0) return slots_.give_away(index);
     if (!ring_.usable()) return static_cast<void>(move_here());
-    for (const std::uint8_t poll : {both, reading, writing}) {
-      if ((slot.armed & poll) != 0) remove(tag_of(pollable.slot, poll));
+    for (const std::uint8_t work : uring::work::all) {
+      if ((slot.armed & work & uring::work::polls) != 0) remove(tag_of(index, work));
     }
-    if (enter(0, {}) == 0) take_what_is_forgotten();
+    if (enter(0, {}) == 0) collect();
   }
 
   int wait(Duration timeout, Finished& finished) noexcept override {
@@ -89,17 +93,18 @@ class IoUringPoller final : public Reactor {
       if (const int error = move_here()) return error;
     }
     arm();
-    const bool waits = timeout > Duration::zero() && !ring_.has_completions() && wanting_ == none && !waker_wanted_;
+    const bool all_armed = slots_.wanting() == IoUringSlots::none && !waker_wanted_;
+    const bool nothing_to_tell = slots_.telling() == 0 && !ring_.has_completions();
+    const bool waits = timeout > Duration::zero() && all_armed && nothing_to_tell;
     if (const int error = enter(waits ? 1 : 0, timeout)) return error;
-    std::uint32_t most = Finished::capacity / 2;
-    for (;;) {
-      const std::uint32_t taken =
-          ring_.take(most, [&](const uring::Completion& completion) { dispatch(completion, &finished); });
-      most -= taken;
-      // Of its own work that is put off, the kernel does so much at a time, and does not say that more is left.
-      if (taken < work_at_a_time || most == 0) return 0;
-      if (enter(0, {}) != 0) return 0;  // the next wait will tell
+    // Of its own work that is put off, the kernel does so much at a time, and does not say that more is left.
+    while (collect() >= work_at_a_time && slots_.telling() < Finished::capacity / 2) {
+      arm();                         // of some it is enough
+      if (enter(0, {}) != 0) break;  // the next wait will tell
     }
+    report(finished);
+    reads_.tell();
+    return 0;
   }
 
   void wake() noexcept override { waker_.wake(); }
@@ -109,6 +114,7 @@ class IoUringPoller final : public Reactor {
 
   bool read_file(FileRead& read) noexcept override {
     uring::Entry* entry = ring_.usable() && !reads_.full() ? next_entry() : nullptr;
+    collect();  // so that nothing that has arrived is unknown to its descriptor
     if (entry == nullptr) return false;
     entry->tag = tag_of(reads_.add(read, *entry), file);
     return true;
@@ -118,92 +124,89 @@ class IoUringPoller final : public Reactor {
   static constexpr std::uint32_t entries = 256;
   static constexpr std::uint32_t completions = 2048;
   static constexpr std::uint32_t work_at_a_time = 16;  // 20, in 6.12 and later
+  static constexpr int most_rounds = 1024;
 
-  // Polls that a slot can have. Either the first one or the others.
-  static constexpr std::uint8_t both = 1;
-  static constexpr std::uint8_t reading = 2;
-  static constexpr std::uint8_t writing = 4;
-  // In a tag: no poll, but a read of a file at this place.
-  static constexpr std::uint8_t file = 8;
-
-  struct Slot {
-    Pollable* pollable;   // null: nobody's, or it was forgotten
-    std::uint32_t next;   // of the free ones, or of those that want polls
-    std::uint8_t armed;   // polls that the kernel has
-    std::uint8_t wanted;  // polls that it is to get
-    bool listed;          // among those that want polls
-  };
-  static constexpr std::uint32_t none = UINT32_MAX;
-
+  // What is kept for one descriptor while nobody takes it, before the receive or accept is ended. What one enter() brings
+  // may come on top.
+  static constexpr std::size_t most_bytes = 16384;
+  static constexpr std::size_t most_connections = 64;
+  // In a tag: no work for a slot, but a read of a file at this place.
+  static constexpr std::uint8_t file = 128;
   static constexpr std::uint64_t waker_tag = UINT64_MAX;
   static constexpr std::uint64_t nobody = UINT64_MAX - 1;
-  static std::uint64_t tag_of(std::uint32_t slot, std::uint8_t poll) noexcept {
-    return static_cast<std::uint64_t>(slot) << 8 | poll;
+  static std::uint64_t tag_of(std::uint32_t slot, std::uint8_t work) noexcept {
+    return static_cast<std::uint64_t>(slot) << 8 | work;
   }
 
-  std::uint8_t poll_for(Direction direction) const noexcept {
-    if (ring_.polls_many_times()) return both;
-    return direction == Direction::read ? reading : writing;
+  // Descriptors that were polled once for reading stay so.
+  std::uint8_t work_for(const Pollable& pollable, Direction direction, WaitsFor what) const noexcept {
+    if (!ring_.polls_many_times()) return direction == Direction::read ? uring::work::reading : uring::work::writing;
+    const IoUringSlots::Slot& slot = slots_[pollable.slot];
+    const auto under_way = static_cast<std::uint8_t>(slot.armed | slot.wanted);
+    const bool ahead = (under_way & uring::work::ahead) != 0;
+    if (direction == Direction::write) return ahead ? uring::work::writing : uring::work::both;
+    if (!can_read_ahead_ || (under_way & uring::work::both) != 0)
+      return ahead ? uring::work::ending : uring::work::both;
+    if (what == WaitsFor::connection) return uring::work::accepting;
+    if (what == WaitsFor::bytes && pollable.stream) return uring::work::receiving;
+    return ahead ? uring::work::ending : uring::work::both;  // when it has ended, the request is told, and comes again
   }
 
-  // False where memory has run out.
-  bool take_slot(Pollable& pollable) noexcept {
-    if (free_ == none && !add_slots()) return false;
-    pollable.slot = free_;
-    Slot& slot = slots_[free_];
-    free_ = slot.next;
-    slot = {&pollable, none, 0, 0, false};
-    return true;
-  }
-  bool add_slots() noexcept {
-    const std::uint32_t more = count_ == 0 ? 16 : 2 * count_;
-    std::unique_ptr<Slot[]> larger(more < none / 2 ? new (std::nothrow) Slot[more] : nullptr);
-    if (larger == nullptr) return false;
-    std::copy_n(slots_.get(), count_, larger.get());
-    slots_ = std::move(larger);
-    for (std::uint32_t i = more; i-- > count_;) {
-      slots_[i] = {nullptr, free_, 0, 0, false};
-      free_ = i;
-    }
-    count_ = more;
-    return true;
-  }
-  void give_slot_away(std::uint32_t index) noexcept {
-    Slot& slot = slots_[index];
-    if (slot.pollable != nullptr || slot.armed != 0 || slot.listed) return;
-    slot.next = std::exchange(free_, index);
-  }
-
-  void want(std::uint32_t index, std::uint8_t poll) noexcept {
-    Slot& slot = slots_[index];
-    if (((slot.armed | slot.wanted) & poll) != 0) return;
-    slot.wanted = static_cast<std::uint8_t>(slot.wanted | poll);
-    if (slot.listed) return;
-    slot.listed = true;
-    slot.next = std::exchange(wanting_, index);
-  }
-
-  // Writes entries for all polls that are wanted.
+  // Writes entries for all work that is wanted.
   void arm() noexcept {
     if (waker_wanted_ && add_poll(waker_.handle(), EPOLLIN, waker_tag)) waker_wanted_ = false;
-    while (wanting_ != none) {
-      const std::uint32_t index = wanting_;
-      Slot& slot = slots_[index];
-      for (const std::uint8_t poll : {both, reading, writing}) {
-        if ((slot.wanted & poll) == 0) continue;
-        if (!add_poll(slot.pollable->handle.get(), events_of(poll), tag_of(index, poll))) return;
-        slot.wanted = static_cast<std::uint8_t>(slot.wanted & ~poll);
-        slot.armed = static_cast<std::uint8_t>(slot.armed | poll);
+    for (std::uint32_t index; (index = slots_.wanting()) != IoUringSlots::none; slots_.served()) {
+      IoUringSlots::Slot& slot = slots_[index];
+      for (const std::uint8_t work : uring::work::all) {
+        if ((slot.wanted & work) == 0) continue;
+        if (!start(index, work)) return;
+        slot.arm(work);
+        if ((work & uring::work::ahead) != 0) slot.pollable->read_ahead = true;
       }
-      wanting_ = slot.next;
-      slot.listed = false;
-      give_slot_away(index);  // if it was forgotten meanwhile
+      if ((slot.wanted & uring::work::ending) != 0 && !end_what_is_under_way(index)) return;
     }
   }
 
-  static std::uint32_t events_of(std::uint8_t poll) noexcept {
-    if (poll == reading) return EPOLLIN | EPOLLRDHUP;
-    if (poll == writing) return EPOLLOUT;
+  bool start(std::uint32_t index, std::uint8_t work) noexcept {
+    const NativeSocket handle = slots_[index].pollable->handle.get();
+    if ((work & uring::work::ahead) == 0) return add_poll(handle, events_of(work), tag_of(index, work));
+    uring::Entry* entry = next_entry();
+    if (entry == nullptr) return false;
+    entry->handle = handle;
+    entry->tag = tag_of(index, work);
+    if (work == uring::work::accepting) {
+      entry->opcode = uring::accept;
+      entry->priority = uring::accept_many_times;
+      entry->operation_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    } else {
+      entry->opcode = uring::receive;
+      entry->priority = uring::receive_many_times | uring::wait_first;
+      entry->flags = uring::pick_buffer;
+      entry->buffer_group = IoUringBuffers::group;
+    }
+    return true;
+  }
+  bool end_what_is_under_way(std::uint32_t index) noexcept {
+    const auto under_way = static_cast<std::uint8_t>(slots_[index].armed & uring::work::ahead);
+    return under_way == 0 || remove(tag_of(index, under_way));
+  }
+
+  // At once, so that all that has been received is with the pollable. False where the kernel does not do it.
+  bool end_ahead(std::uint32_t index) noexcept {
+    const IoUringSlots::Slot& slot = slots_[index];
+    if (!slot.has(uring::work::ahead)) return true;
+    if (!end_what_is_under_way(index)) return false;
+    // Other work that it has put off comes first, some of it at a time.
+    for (int rounds = 0; rounds < most_rounds && slot.has(uring::work::ahead); ++rounds) {
+      if (enter(0, {}) != 0) return false;
+      collect();
+    }
+    return !slot.has(uring::work::ahead);
+  }
+
+  static std::uint32_t events_of(std::uint8_t work) noexcept {
+    if (work == uring::work::reading) return EPOLLIN | EPOLLRDHUP;
+    if (work == uring::work::writing) return EPOLLOUT;
     return EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP;
   }
 
@@ -225,13 +228,14 @@ class IoUringPoller final : public Reactor {
     return true;
   }
 
-  void remove(std::uint64_t tag) noexcept {
+  bool remove(std::uint64_t tag) noexcept {
     uring::Entry* entry = next_entry();
-    if (entry == nullptr) return;  // then it keeps its slot, which nobody listens to
+    if (entry == nullptr) return false;  // a poll then keeps its slot, which nobody listens to
     entry->opcode = uring::cancel;
     entry->handle = invalid_socket;
     entry->address = tag;
     entry->tag = nobody;
+    return true;
   }
 
   int enter(std::uint32_t least, Duration timeout) noexcept {
@@ -240,27 +244,22 @@ class IoUringPoller final : public Reactor {
     return error == EEXIST ? move_here() : error;
   }
 
+  int open_ring() noexcept {
+    if (const int error = ring_.open(entries, completions, kernel_)) return error;
+    can_read_ahead_ = ring_.completes_in_enter_only() && buffers_.offer_to(ring_) == 0;
+    return 0;
+  }
+
   // The loop goes on on another thread, or in a child that was forked: it needs a ring of its own.
   int move_here() noexcept {
+    if (ring_.usable()) collect();  // what a parent's has is the parent's
     reads_.lose();
     sends_.close();
     ring_.close();
-    wanting_ = free_ = none;
+    buffers_.free();
+    slots_.lose_kernel();
     waker_wanted_ = true;
-    for (std::uint32_t i = count_; i-- > 0;) {
-      Slot& slot = slots_[i];
-      const auto polls = static_cast<std::uint8_t>(slot.armed | slot.wanted);
-      slot.armed = slot.wanted = 0;
-      slot.listed = false;
-      if (slot.pollable == nullptr) {
-        give_slot_away(i);
-      } else {
-        for (const std::uint8_t poll : {both, reading, writing}) {
-          if ((polls & poll) != 0) want(i, poll);
-        }
-      }
-    }
-    return ring_.open(entries, completions, kernel_);
+    return open_ring();
   }
 
   // At most a second: what a disk or a server takes longer for is left to the kernel.
@@ -269,24 +268,17 @@ class IoUringPoller final : public Reactor {
     while (!reads_.empty() && ring_.usable()) {
       const Duration rest = give_up_at - Clock::now();
       if (rest <= Duration::zero() || ring_.enter(1, rest) != 0) return;
-      ring_.take(completions, [this](const uring::Completion& completion) {
-        if (static_cast<std::uint8_t>(completion.tag) == file) reads_.end(completion.tag >> 8, completion.result);
-      });
+      collect();
+      reads_.tell();
     }
   }
 
-  // Makes room after many were forgotten. The others' completions wait for wait().
-  void take_what_is_forgotten() noexcept {
-    while (ring_.has_completions() && is_forgotten(ring_.front().tag)) {
-      ring_.take(1, [this](const uring::Completion& completion) { dispatch(completion, nullptr); });
-    }
-  }
-  bool is_forgotten(std::uint64_t tag) const noexcept {
-    if (tag == nobody || tag == waker_tag) return tag == nobody;
-    return static_cast<std::uint8_t>(tag) != file && slots_[tag >> 8].pollable == nullptr;
+  // Takes all completions. Returns how many there were.
+  std::uint32_t collect() noexcept {
+    return ring_.take(completions, [this](const uring::Completion& completion) { take(completion); });
   }
 
-  void dispatch(const uring::Completion& completion, Finished* finished) noexcept {
+  void take(const uring::Completion& completion) noexcept {
     const bool ended = (completion.flags & uring::more_to_come) == 0;
     if (completion.tag == nobody) return;
     if (completion.tag == waker_tag) {
@@ -296,26 +288,72 @@ class IoUringPoller final : public Reactor {
       return;
     }
     const auto index = static_cast<std::uint32_t>(completion.tag >> 8);
-    const auto poll = static_cast<std::uint8_t>(completion.tag);
-    if (poll == file) return reads_.end(index, completion.result);
-    Slot& slot = slots_[index];
-    if (ended) slot.armed = static_cast<std::uint8_t>(slot.armed & ~poll);
-    if (slot.pollable == nullptr) return give_slot_away(index);
+    const auto work = static_cast<std::uint8_t>(completion.tag);
+    if (work == file) return reads_.note(index, completion.result);
+    IoUringSlots::Slot& slot = slots_[index];
+    if (ended) slot.disarm(work);
+    if ((work & uring::work::ahead) != 0) return take_ahead(index, work, completion, ended);
+    if (slot.pollable == nullptr) return slots_.give_away(index);
     // A poll that failed tells nothing; the call that is tried then does.
-    tell(*slot.pollable, completion.result < 0 ? EPOLLERR : static_cast<std::uint32_t>(completion.result), *finished);
-    if (ended && poll == both && completion.result >= 0) want(index, both);
+    slots_.note(index, completion.result < 0 ? EPOLLERR : static_cast<std::uint32_t>(completion.result));
+    if (ended && work == uring::work::both && completion.result >= 0) slots_.want(index, uring::work::both);
+  }
+
+  void take_ahead(std::uint32_t index, std::uint8_t work, const uring::Completion& completion, bool ended) noexcept {
+    Pollable* const pollable = slots_[index].pollable;
+    if (work == uring::work::accepting) {
+      NativeHandle connection(completion.result < 0 ? invalid_socket : completion.result);
+      if (connection && pollable != nullptr) pollable->arrived.add(std::move(connection), blocks_);
+    } else {
+      take_bytes(pollable, completion);
+    }
+    if (pollable == nullptr) return slots_.give_away(index);
+    if (ended) pollable->read_ahead = false;
+    if (ended && cannot(completion.result)) can_read_ahead_ = false;
+    const std::size_t most = work == uring::work::accepting ? most_connections : most_bytes;
+    if (pollable->arrived.count() > most) slots_.want(index, uring::work::ending);
+    slots_.note(index, EPOLLIN);
+  }
+
+  void take_bytes(Pollable* pollable, const uring::Completion& completion) noexcept {
+    if ((completion.flags & uring::has_buffer) != 0) {
+      const auto buffer = static_cast<std::uint16_t>(completion.flags >> uring::buffer_number_shift);
+      if (completion.result > 0 && pollable != nullptr) {
+        pollable->arrived.add(buffers_.bytes(buffer), static_cast<std::size_t>(completion.result), blocks_);
+      }
+      buffers_.offer(buffer);
+    }
+    if (completion.result < 0 && pollable != nullptr && is_of_the_connection(-completion.result)) {
+      pollable->arrived.fail(-completion.result);
+    }
+  }
+
+  // What the kernel says of this way to receive, and would say again.
+  static bool cannot(std::int32_t result) noexcept {
+    return result == -EINVAL || result == -EOPNOTSUPP || result == -EAGAIN;
+  }
+  // What a call would not say again, since it was said once.
+  static bool is_of_the_connection(int error) noexcept {
+    return !cannot(-error) && error != ENOBUFS && error != ENOMEM && error != ECANCELED && error != EINTR;
+  }
+
+  void report(Finished& finished) noexcept {
+    while (slots_.telling() != 0 && finished.count + 2 <= Finished::capacity) {
+      const auto [pollable, events] = slots_.take_told();
+      if (pollable != nullptr) tell(*pollable, events, finished);
+    }
   }
 
   const uring::Kernel kernel_;
+  bool can_read_ahead_ = false;
   uring::Ring ring_;
+  IoUringBuffers buffers_;
+  ArrivedBlocks blocks_;
   IoUringSends sends_;
   IoUringReads reads_;
   Waker waker_;
   bool waker_wanted_ = true;  // its poll
-  std::unique_ptr<Slot[]> slots_;
-  std::uint32_t count_ = 0;
-  std::uint32_t free_ = none;     // the first of the slots that are nobody's
-  std::uint32_t wanting_ = none;  // the first of those that want polls
+  IoUringSlots slots_;
 };
 
 }  // namespace parley::inline PARLEY_ABI::platform

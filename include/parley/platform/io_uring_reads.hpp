@@ -38,25 +38,35 @@ class IoUringReads {
     return static_cast<std::uint32_t>(place);
   }
 
-  void end(std::size_t place, std::int32_t result) noexcept {
-    const IoOutcome outcome = result < 0 ? IoOutcome{0, -result} : IoOutcome{static_cast<std::size_t>(result), 0};
-    end(place, outcome, true);
+  /// The kernel has made it; tell() says so.
+  void note(std::size_t place, std::int32_t result) noexcept {
+    reads_[place]->outcome = result < 0 ? IoOutcome{0, -result} : IoOutcome{static_cast<std::size_t>(result), 0};
+    noted_ |= std::uint64_t{1} << place;
+  }
+  void tell() noexcept {
+    while (noted_ != 0) end(static_cast<std::size_t>(std::countr_zero(noted_)), true);
   }
 
   /// The ring that has them is out of reach.
   void lose() noexcept {
-    while (!empty()) end(static_cast<std::size_t>(std::countr_zero(taken_)), {0, ECANCELED}, false);
+    tell();
+    while (!empty()) {
+      const auto place = static_cast<std::size_t>(std::countr_zero(taken_));
+      reads_[place]->outcome = {0, ECANCELED};
+      end(place, false);
+    }
   }
 
  private:
-  void end(std::size_t place, IoOutcome outcome, bool let_go) noexcept {
+  void end(std::size_t place, bool let_go) noexcept {
     FileRead& read = *reads_[place];
     taken_ &= ~(std::uint64_t{1} << place);
-    read.outcome = outcome;
+    noted_ &= ~(std::uint64_t{1} << place);
     read.ended(read, let_go);
   }
 
   std::uint64_t taken_ = 0;  // a bit for each place
+  std::uint64_t noted_ = 0;  // of these, a bit for each that has been made
   std::array<FileRead*, capacity> reads_;
 };
 static_assert(IoUringReads::capacity == 64, "a bit for each");

@@ -6,6 +6,7 @@
 // A reactor (epoll, kqueue) returns a request when it is worth another try; a proactor (io_uring, IOCP) may return it
 // when the kernel has carried it out. The layer above steps a request in the same way after either.
 
+#include <parley/platform/arrived.hpp>
 #include <parley/platform/clock.hpp>
 #include <parley/platform/file_read.hpp>
 #include <parley/platform/native_handle.hpp>
@@ -18,6 +19,10 @@
 namespace parley::inline PARLEY_ABI::platform {
 
 enum class Direction : std::uint8_t { read = 0, write = 1 };
+
+/// What a request waits for, so that a poller may have the kernel do it meanwhile. Where it does, bytes or connections
+/// are in Pollable::arrived.
+enum class WaitsFor : std::uint8_t { readiness, bytes, connection };
 
 class Pollable;
 
@@ -37,7 +42,7 @@ class Pollable {
 
   // Readiness is a hint that saves system calls: true means "try", false means "a new edge will be reported".
   bool maybe_ready(Direction direction) const noexcept {
-    return direction == Direction::read ? maybe_readable : maybe_writable;
+    return direction == Direction::read ? maybe_readable && !read_ahead : maybe_writable;
   }
   void set_ready(Direction direction) noexcept {
     (direction == Direction::read ? maybe_readable : maybe_writable) = true;
@@ -52,9 +57,11 @@ class Pollable {
   std::uint32_t slot = 0;  // of the poller's, once registered
   bool stream : 1;
   bool registered : 1 = false;
+  bool read_ahead : 1 = false;  // the kernel receives or accepts: a call beside it would take what comes later
   bool maybe_readable = true;
   bool maybe_writable = true;
   bool no_more_edges = false;
+  Arrived arrived;
 };
 
 /// What one wait returns at most.
@@ -75,11 +82,11 @@ class Poller {
   /// Gets what it needs from the system. An errno, or 0.
   virtual int open() noexcept = 0;
   /// Waits for the request's descriptor. An errno, or 0; the request then comes out of wait() once, unless cancelled.
-  virtual int submit(Request& request, Direction direction) noexcept = 0;
+  virtual int submit(Request& request, Direction direction, WaitsFor what) noexcept = 0;
   /// True: it will not come out of wait() any more. False (proactors): it still will, so its memory must live until
   /// then.
   virtual bool cancel(Request& request, Direction direction) noexcept = 0;
-  /// Must be called before a registered descriptor is closed or moves to another poller.
+  /// Must be called before a registered descriptor is closed or moves to another poller. What has arrived stays with it.
   virtual void forget(Pollable& pollable) noexcept = 0;
   /// Waits until requests finish, wake() is called or the time is over (Duration::max(): no limit). An errno, or 0. It
   /// may end early, as at a signal.

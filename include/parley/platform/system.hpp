@@ -36,6 +36,7 @@ IoOutcome retry_interrupted(Call call) noexcept {
 }  // namespace detail
 
 inline constexpr int invalid_argument = EINVAL;
+inline constexpr int connection_aborted = ECONNABORTED;
 inline constexpr int not_connected = ENOTCONN;
 
 inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }

@@ -23,10 +23,10 @@ TEST_CASE_METHOD(Fixture, "errors of the system are told") {
   faults.fail_call("epoll_wait", 1, EBADF);
   CHECK(poller.wait(Duration::max(), finished) == EBADF);
   faults.fail_call("epoll_ctl", 1, ENOSPC);
-  CHECK(poller.submit(reader, Direction::read) == ENOSPC);
+  CHECK(poller.submit(reader, Direction::read, WaitsFor::readiness) == ENOSPC);
   CHECK_FALSE(pollable.registered);
   CHECK(pollable.waiting(Direction::read) == nullptr);
-  CHECK(poller.submit(reader, Direction::read) == 0);
+  CHECK(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
 }
 
 TEST_CASE("a poller that cannot be opened can be opened later, and then stays") {

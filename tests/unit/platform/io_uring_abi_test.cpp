@@ -25,6 +25,7 @@ SAME_PLACE(Entry, length, io_uring_sqe, len);
 SAME_PLACE(Entry, operation_flags, io_uring_sqe, poll32_events);
 SAME_PLACE(Entry, operation_flags, io_uring_sqe, msg_flags);
 SAME_PLACE(Entry, tag, io_uring_sqe, user_data);
+SAME_PLACE(Entry, buffer_group, io_uring_sqe, buf_group);
 SAME_PLACE(Completion, tag, io_uring_cqe, user_data);
 SAME_PLACE(Completion, result, io_uring_cqe, res);
 SAME_PLACE(Completion, flags, io_uring_cqe, flags);
@@ -49,6 +50,17 @@ SAME_PLACE(WaitArgument, time, io_uring_getevents_arg, ts);
 SAME_PLACE(Time, seconds, __kernel_timespec, tv_sec);
 SAME_PLACE(Time, nanoseconds, __kernel_timespec, tv_nsec);
 static_assert(sizeof(uring::Entry) == sizeof(io_uring_sqe) && sizeof(uring::Parameters) == sizeof(io_uring_params));
+#ifdef IORING_SETUP_DEFER_TASKRUN
+SAME_PLACE(Buffer, address, io_uring_buf, addr);
+SAME_PLACE(Buffer, size, io_uring_buf, len);
+SAME_PLACE(Buffer, number, io_uring_buf, bid);
+SAME_PLACE(Buffer, tail, io_uring_buf_ring, tail);
+SAME_PLACE(BufferRegistration, address, io_uring_buf_reg, ring_addr);
+SAME_PLACE(BufferRegistration, count, io_uring_buf_reg, ring_entries);
+SAME_PLACE(BufferRegistration, group, io_uring_buf_reg, bgid);
+static_assert(sizeof(uring::Buffer) == sizeof(io_uring_buf));
+static_assert(sizeof(uring::BufferRegistration) == sizeof(io_uring_buf_reg));
+#endif
 
 TEST_CASE("the numbers are the kernel's") {
   CHECK(uring::poll_add == IORING_OP_POLL_ADD);
@@ -77,5 +89,14 @@ TEST_CASE("the numbers are the kernel's") {
   CHECK(uring::enter::wait_argument == IORING_ENTER_EXT_ARG);
   CHECK(uring::poll_many_times == IORING_POLL_ADD_MULTI);
   CHECK(uring::more_to_come == IORING_CQE_F_MORE);
+  CHECK(uring::accept == IORING_OP_ACCEPT);
+  CHECK(uring::receive == IORING_OP_RECV);
+  CHECK(uring::accept_many_times == IORING_ACCEPT_MULTISHOT);
+  CHECK(uring::receive_many_times == IORING_RECV_MULTISHOT);
+  CHECK(uring::wait_first == IORING_RECVSEND_POLL_FIRST);
+  CHECK(uring::pick_buffer == IOSQE_BUFFER_SELECT);
+  CHECK(uring::has_buffer == IORING_CQE_F_BUFFER);
+  CHECK(uring::buffer_number_shift == IORING_CQE_BUFFER_SHIFT);
+  CHECK(uring::register_buffers == IORING_REGISTER_PBUF_RING);
 #endif
 }

@@ -38,7 +38,7 @@ class Crowd {
     for (Request& request : requests_) {
       pollables_.push_back(std::make_unique<Pollable>(duplicate(socket).handle, true));
       request.pollable = pollables_.back().get();
-      REQUIRE(poller.submit(request, Direction::read) == 0);
+      REQUIRE(poller.submit(request, Direction::read, WaitsFor::readiness) == 0);
     }
   }
   Crowd(const Crowd&) = delete;
@@ -117,7 +117,7 @@ TEST_CASE("more become ready at once than the rings have room for: each comes ou
 TEST_CASE_METHOD(Fixture, "what is closed after forget() is closed, whatever was polled") {
   if (!usable) return;
   // Closing alone would not end the connection before the poll ends, which holds on to the socket.
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(wait() == 0);
   poller.cancel(reader, Direction::read);
   poller.forget(pollable);
@@ -131,7 +131,7 @@ TEST_CASE_METHOD(Fixture, "what is closed after forget() is closed, whatever was
 TEST_CASE_METHOD(Fixture, "an event on its way to one that is forgotten goes nowhere, and slots are used again") {
   if (!usable) return;
   for (int i = 0; i < 2000; ++i) {
-    REQUIRE(poller.submit(reader, Direction::read) == 0);
+    REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
     if (i % 3 != 0) CHECK(wait() == 0);
     write();
     if (i % 2 == 0) poller.cancel(reader, Direction::read);
@@ -146,7 +146,7 @@ TEST_CASE_METHOD(Fixture, "an event on its way to one that is forgotten goes now
 
 TEST_CASE_METHOD(Fixture, "it goes on on another thread, and on a third one, where those before have ended") {
   if (!usable) return;
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   const auto use = [this] {
     CHECK(wait() == 0);
     write();
@@ -156,7 +156,7 @@ TEST_CASE_METHOD(Fixture, "it goes on on another thread, and on a third one, whe
     char byte = 0;
     REQUIRE(receive(pollable.handle.get(), &byte, 1).count == 1);
     pollable.clear_ready(Direction::read);
-    REQUIRE(poller.submit(reader, Direction::read) == 0);
+    REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   };
   std::thread(use).join();
   std::thread(use).join();
@@ -169,7 +169,7 @@ TEST_CASE_METHOD(Fixture, "it goes on on another thread, and on a third one, whe
 
 TEST_CASE_METHOD(Fixture, "a child that was forked has polls of its own, and leaves the parent's alone") {
   if (!usable) return;
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(wait() == 0);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -187,13 +187,13 @@ TEST_CASE_METHOD(Fixture, "a child that was forked has polls of its own, and lea
 
 TEST_CASE_METHOD(Fixture, "a poll that fails has its request try") {
   if (!usable) return;
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   NativeHandle moved(duplicate(pollable.handle.get()).handle);
   pollable.handle.close();  // wrongly, without forget()
   CHECK(wait(Duration::max()) == 1);
   CHECK(pollable.maybe_ready(Direction::read));
   pollable.handle = std::move(moved);
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   write();
   CHECK(wait(Duration::max()) == 1);
 }
@@ -209,7 +209,7 @@ TEST_CASE_METHOD(Fixture, "errors of the ring are told, and passing ones are not
   faults.fail_call("io_uring_enter", 1, EBADF);
   CHECK(poller.wait(Duration::max(), finished) == EBADF);
   // The call that lets go of a socket fails: later will do.
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(wait() == 0);
   faults.fail_call("io_uring_enter", 1, EAGAIN);
   poller.forget(pollable);
@@ -246,7 +246,7 @@ TEST_CASE_METHOD(Fixture, "it makes sends together") {
   sent.socket = peer.get();
   sent.count = 1;
   sent.slices[0] = {"x", 1};
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(wait() == 0);
   poller.carry_out(*batch);
   CHECK(batch->sends()[0].outcome.count == 1);
@@ -308,7 +308,7 @@ TEST_CASE_METHOD(Fixture, "reads and sockets do not get in each other's way, nor
   const Pipe pipe;
   Reading read(pipe.from.get());
   REQUIRE(poller.read_file(read));
-  REQUIRE(poller.submit(reader, Direction::read) == 0);
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(wait() == 0);
   pipe.write("x", 1);
   write();

@@ -37,18 +37,23 @@ TEST_CASE("each read has a place of its own, which is free again once it has end
   }
   CHECK(places.size() == all.size());
   CHECK(reads.full());
-  reads.end(5, 3);
+  reads.note(5, 3);
+  CHECK(all[5].told == 0);
+  CHECK(reads.full());
+  reads.tell();
   CHECK(all[5].told == 1);
   CHECK(all[5].released);
   CHECK(all[5].outcome.count == 3);
   Watched another;
   uring::Entry entry{};
   CHECK(reads.add(another, entry) == 5);
-  reads.end(5, -EIO);
+  reads.note(5, -EIO);
+  reads.tell();
   CHECK(another.outcome.error == EIO);
   for (std::size_t place = 0; place < all.size(); ++place) {
-    if (place != 5) reads.end(place, 0);
+    if (place != 5) reads.note(place, 0);
   }
+  reads.tell();
   CHECK(reads.empty());
 }
 

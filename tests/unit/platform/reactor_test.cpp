@@ -27,7 +27,7 @@ class OnKernel {
     if (poller_->open() != 0) poller_ = std::make_unique<EpollPoller>();
   }
   int open() { return poller_->open(); }
-  int submit(Request& request, Direction direction) { return poller_->submit(request, direction); }
+  int submit(Request& request, Direction direction, WaitsFor what) { return poller_->submit(request, direction, what); }
   bool cancel(Request& request, Direction direction) { return poller_->cancel(request, direction); }
   void forget(Pollable& pollable) { poller_->forget(pollable); }
   int wait(Duration timeout, Finished& finished) { return poller_->wait(timeout, finished); }
@@ -44,7 +44,7 @@ using As510 = OnKernel<uring::Kernel::as_5_10>;
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "a request comes out once, when its direction is ready", "", EpollPoller, Newest,
                           As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->wait() == 0);
   CHECK(this->pollable.maybe_ready(Direction::write));
   this->write();
@@ -57,8 +57,8 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair, "a request comes out once, when its direct
 }
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "reader and writer wait side by side", "", EpollPoller, Newest, As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
-  REQUIRE(this->poller.submit(this->writer, Direction::write) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
+  REQUIRE(this->poller.submit(this->writer, Direction::write, WaitsFor::readiness) == 0);
   REQUIRE(this->wait() == 1);
   CHECK(this->finished.requests[0] == &this->writer);
   this->write();
@@ -69,29 +69,29 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair, "reader and writer wait side by side", "",
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "what was ready before the registration is told", "", EpollPoller, Newest, As513,
                           As510) {
   this->write();
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->wait(Duration::max()) == 1);
 }
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "a cancelled request does not come out", "", EpollPoller, Newest, As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->poller.cancel(this->reader, Direction::read));
   this->write();
   CHECK(this->wait() == 0);
   CHECK(this->pollable.maybe_ready(Direction::read));  // but the readiness is known
   Request stranger;
   stranger.pollable = &this->pollable;
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->poller.cancel(stranger, Direction::read));
   CHECK(this->pollable.waiting(Direction::read) == &this->reader);
 }
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "a hang-up wakes both directions, and readiness stays", "", EpollPoller, Newest,
                           As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
-  REQUIRE(this->poller.submit(this->writer, Direction::write) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
+  REQUIRE(this->poller.submit(this->writer, Direction::write, WaitsFor::readiness) == 0);
   REQUIRE(this->wait() == 1);
-  REQUIRE(this->poller.submit(this->writer, Direction::write) == 0);
+  REQUIRE(this->poller.submit(this->writer, Direction::write, WaitsFor::readiness) == 0);
   this->peer.close();
   CHECK(this->wait(Duration::max()) == 2);
   this->pollable.clear_ready(Direction::read);
@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair, "a hang-up wakes both directions, and read
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "a half-close wakes the reader, and its readiness stays", "", EpollPoller, Newest,
                           As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->wait() == 0);
   REQUIRE(shut_down(this->peer.get(), ShutdownWay::send) == 0);
   CHECK(this->wait(Duration::max()) == 1);
@@ -110,7 +110,7 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair, "a half-close wakes the reader, and its re
 
 TEMPLATE_TEST_CASE_METHOD(PolledPair, "what is forgotten is not heard of, and may come back", "", EpollPoller, Newest,
                           As513, As510) {
-  REQUIRE(this->poller.submit(this->reader, Direction::read) == 0);
+  REQUIRE(this->poller.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   CHECK(this->wait() == 0);
   this->pollable.clear_ready(Direction::read);
   this->poller.cancel(this->reader, Direction::read);
@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE_METHOD(PolledPair, "what is forgotten is not heard of, and ma
   CHECK(this->wait() == 0);
   TestType other;
   REQUIRE(other.open() == 0);
-  REQUIRE(other.submit(this->reader, Direction::read) == 0);
+  REQUIRE(other.submit(this->reader, Direction::read, WaitsFor::readiness) == 0);
   this->finished.count = 0;
   CHECK(other.wait(Duration::max(), this->finished) == 0);
   CHECK(this->finished.count == 1);

@@ -79,7 +79,7 @@ class BlockingDriver final : public Driver {
     std::int64_t until = deadline(operation);
     if (wanted == Step::paused) until = std::min<std::int64_t>(until, pause_.time_since_epoch().count());
     const Duration timeout = until == no_deadline ? Duration::max() : Duration(until) - now().time_since_epoch();
-    const bool polls = wanted == Step::want_read || wanted == Step::want_write;
+    const bool polls = wanted != Step::paused && wanted != Step::parked;
     return platform::wait_for(polls ? operation.pollable->handle.get() : platform::invalid_socket,
                               wanted == Step::want_write ? platform::Direction::write : platform::Direction::read,
                               waker_.handle(), timeout);

@@ -154,9 +154,15 @@ class LoopDriver : public Driver {
     set_parked(operation, wanted == Step::parked);
     if (wanted == Step::parked || operation.pollable == nullptr) return true;
     // A pause waits for the descriptor too, which keeps its direction reserved and does no harm.
-    if (const int error = poller_->submit(operation, direction(operation))) return give_up(operation, error);
+    const int error = poller_->submit(operation, direction(operation), waits_for(wanted));
+    if (error != 0) return give_up(operation, error);
     set_holds_slot(operation, true);
     return true;
+  }
+
+  static platform::WaitsFor waits_for(Step wanted) noexcept {
+    if (wanted == Step::want_bytes) return platform::WaitsFor::bytes;
+    return wanted == Step::want_connection ? platform::WaitsFor::connection : platform::WaitsFor::readiness;
   }
 
   static bool give_up(Operation& operation, int error) noexcept {

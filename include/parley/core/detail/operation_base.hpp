@@ -31,11 +31,13 @@ class StopState;
 struct Descriptor;
 
 enum class Step : std::uint8_t {
-  done,        // the status and the result are set
-  want_read,   // go on when the descriptor is readable
-  want_write,  // go on when it is writable
-  paused,      // go on at the time that was given to Driver::pause()
-  parked,      // go on after wake_parked(); the state machine has told somebody about itself
+  done,             // the status and the result are set
+  want_read,        // go on when the descriptor is readable
+  want_bytes,       // the same, or when bytes of the stream have been received (Pollable::arrived)
+  want_connection,  // the same, or when a connection has been accepted
+  want_write,       // go on when it is writable
+  paused,           // go on at the time that was given to Driver::pause()
+  parked,           // go on after wake_parked(); the state machine has told somebody about itself
 };
 
 enum class Drive : std::uint8_t {

@@ -52,7 +52,8 @@ class ReceiveFromSteps {
   explicit ReceiveFromSteps(MutableBytes buffer) noexcept : buffer_(buffer) {}
   Step step(Operation& operation) noexcept {
     Step step{};
-    if (!may_try(operation, direction, step)) return step;
+    if (!may_take(operation, Step::want_read, step)) return step;
+    if (!operation.pollable->arrived.empty()) return receive_some(operation, buffer_, received_.bytes);  // of a stream
     const auto outcome = platform::receive_from(operation.pollable->handle.get(), buffer_.data(), buffer_.size(),
                                                 received_.from.native_buffer(), Address::native_capacity);
     if (outcome.error == 0) {
@@ -128,14 +129,10 @@ class AcceptRetry {
     if (accepted == nullptr) accepted.reset(new (std::nothrow) Descriptor(platform::NativeHandle(), false));
     if (accepted == nullptr) return pause(operation);
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
-      Step step{};
-      if (!may_try(operation, Direction::read, step)) return step;
-      Address ignored;
-      Address& address = from != nullptr ? *from : ignored;
-      auto outcome =
-          platform::accept(operation.pollable->handle.get(), address.native_buffer(), Address::native_capacity);
+      Step otherwise{};
+      if (!may_take(operation, Step::want_connection, otherwise)) return otherwise;
+      auto outcome = take_connection(*operation.pollable, from);
       if (outcome.error == 0) {
-        address.set_native_size(outcome.address_size);
         accepted->handle = std::move(outcome.handle);
         accepted->stream = operation.pollable->stream;
       } else if (platform::out_of_resources(outcome.error)) {
@@ -143,13 +140,33 @@ class AcceptRetry {
       } else if (platform::accept_failed_for_this_peer(outcome.error)) {
         continue;
       }
-      return conclude(operation, Direction::read, outcome.error);
+      const Step step = conclude(operation, Direction::read, outcome.error);
+      return step == Step::want_read ? otherwise : step;
     }
     return pause(operation);
   }
 
  private:
   static constexpr int max_attempts = 64;
+
+  // One that has arrived, or else the next of the listener's.
+  static platform::AcceptOutcome take_connection(platform::Pollable& listener, Address* from) noexcept {
+    Address ignored;
+    Address& address = from != nullptr ? *from : ignored;
+    platform::AcceptOutcome outcome{};
+    if (listener.arrived.empty()) {
+      outcome = platform::accept(listener.handle.get(), address.native_buffer(), Address::native_capacity);
+    } else {
+      outcome.handle = listener.arrived.take_connection();
+      if (from == nullptr) return outcome;
+      outcome.error = platform::peer_address(outcome.handle.get(), address.native_buffer(), Address::native_capacity,
+                                             outcome.address_size);
+      if (outcome.error == platform::not_connected) outcome.error = platform::connection_aborted;  // reset meanwhile
+    }
+    if (outcome.error == 0) address.set_native_size(outcome.address_size);
+    return outcome;
+  }
+
   static Step pause(Operation& operation) noexcept {
     operation.driver().pause(operation.driver().now() + std::chrono::milliseconds(100));
     return Step::paused;

@@ -55,19 +55,41 @@ inline bool may_try(Operation& operation, Direction direction, Step& otherwise) 
   return operation.pollable->maybe_ready(direction);
 }
 
+/// The same for a direction in which something may have arrived already. Otherwise it is to be waited for as `wanted`.
+inline bool may_take(Operation& operation, Step wanted, Step& otherwise) noexcept {
+  const bool try_now = may_try(operation, Direction::read, otherwise);
+  if (operation.pollable == nullptr) return false;
+  otherwise = wanted;
+  return try_now || !operation.pollable->arrived.empty();
+}
+
+/// What has arrived, or else what the socket has.
+inline platform::IoOutcome take_bytes(platform::Pollable& pollable, MutableBytes buffer, bool peek) noexcept {
+  if (!pollable.arrived.empty()) return pollable.arrived.take(buffer.data(), buffer.size(), peek);
+  const auto outcome = platform::receive(pollable.handle.get(), buffer.data(), buffer.size(), peek);
+  const bool emptied = outcome.error == 0 && pollable.stream && !peek && outcome.count < buffer.size();
+  if (emptied) pollable.clear_ready(Direction::read);
+  return outcome;
+}
+
+/// How to wait for as many bytes. More are faster when they come straight into the caller's memory.
+inline Step wanted_for(std::size_t size) noexcept {
+  return size <= BufferPool::buffer_size ? Step::want_bytes : Step::want_read;
+}
+
 inline Step receive_some(Operation& operation, MutableBytes buffer, std::size_t& count, bool peek = false) noexcept {
-  Step step{};
-  const bool try_now = may_try(operation, Direction::read, step);
-  if (operation.pollable != nullptr && buffer.empty()) {
+  Step otherwise{};
+  const bool try_now = may_take(operation, peek ? Step::want_read : wanted_for(buffer.size()), otherwise);
+  if (operation.pollable == nullptr) return otherwise;
+  if (buffer.empty()) {
     // Zero bytes mean the end of a stream; asking for none would make it look ended.
     return conclude(operation, Direction::read, platform::invalid_argument);
   }
-  if (!try_now) return step;
-  platform::Pollable& pollable = *operation.pollable;
-  const auto outcome = platform::receive(pollable.handle.get(), buffer.data(), buffer.size(), peek);
+  if (!try_now) return otherwise;
+  const auto outcome = take_bytes(*operation.pollable, buffer, peek);
   count = outcome.count;
-  if (outcome.error == 0 && pollable.stream && !peek && count < buffer.size()) pollable.clear_ready(Direction::read);
-  return conclude(operation, Direction::read, outcome.error);
+  const Step step = conclude(operation, Direction::read, outcome.error);
+  return step == Step::want_read ? otherwise : step;
 }
 
 inline Step send_some(Operation& operation, ConstBytes bytes, std::size_t& count) noexcept {
@@ -132,7 +154,7 @@ class ReceiveTextSteps {
   Step step(Operation& operation) {
     // Memory is had before anything is received, and only when there may be something.
     Step otherwise{};
-    const bool try_now = may_try(operation, direction, otherwise);
+    const bool try_now = may_take(operation, wanted_for(max_bytes_), otherwise);
     if (max_bytes_ == 0) return receive_some(operation, {}, max_bytes_);  // refused
     if (!try_now) return otherwise;
     if (!make_room(std::min(max_bytes_, most_at_once))) {
