@@ -36,6 +36,7 @@ class AnyStream {
   void shut_down() const noexcept { calls_->shut_down(stream_); }
   /// To send on it is a send on its descriptor and nothing else.
   bool is_a_socket() const noexcept { return stream_ != nullptr && calls_->socket; }
+  const void* address() const noexcept { return stream_; }
   Descriptor* descriptor() const noexcept { return stream_ == nullptr ? nullptr : calls_->descriptor(stream_); }
 
  private:

@@ -13,6 +13,7 @@
 #include <parley/chat/detail/batch.hpp>
 #include <parley/chat/detail/delivery.hpp>
 #include <parley/chat/detail/elsewhere.hpp>
+#include <parley/chat/detail/fetch_ahead.hpp>
 #include <parley/chat/detail/member_state.hpp>
 #include <parley/chat/detail/member_table.hpp>
 #include <parley/chat/detail/retry_pause.hpp>
@@ -260,11 +261,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     } else if (!behind_.empty()) {
       flush_soon();
     }
-    if (starved_.empty()) {
-      retry_.shorten();
-    } else {
-      retry_.begin(*loop_);
-    }
+    starved_.empty() ? retry_.shorten() : retry_.begin(*loop_);
     if (elsewhere_ != nullptr) elsewhere_->flushed(sent);
   }
 
@@ -279,6 +276,7 @@ class RoomCore final : public RoomState, private TurnEndHook, private Completion
     const bool together = together_.begin(loop_->driver());
     int sends = 0;
     while (MemberState* member = now.pop_front()) {
+      fetch_ahead(now);
       const bool alone = now.empty() && (!together || together_.empty());
       if (alone || !together || !serve_later(*member)) serve(*member);
       if (together && together_.full()) serve_together();

@@ -41,6 +41,12 @@ class List {
   bool empty() const noexcept { return head_.next_ == &head_; }
   T* front() noexcept { return empty() ? nullptr : static_cast<T*>(head_.next_); }
 
+  /// The one behind a member of this list; null at the end.
+  T* after(T& member) noexcept {
+    ListLink* const next = static_cast<ListLink&>(member).next_;
+    return next == &head_ ? nullptr : static_cast<T*>(next);
+  }
+
   void push_back(T& member) noexcept {
     ListLink& link = member;
     link.previous_ = head_.previous_;
