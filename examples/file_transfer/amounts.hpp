@@ -37,14 +37,20 @@ inline std::string time_text(double seconds) {
   return text;
 }
 
-/// "[#####-----]  52%"
-inline std::string bar_text(std::uint64_t done, std::uint64_t of, std::size_t width) {
-  const double share = of == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(of);
-  const double clipped = share > 1.0 ? 1.0 : share;
-  const auto filled = static_cast<std::size_t>(clipped * static_cast<double>(width));
-  char percent[16];
-  std::snprintf(percent, sizeof percent, "] %3.0f%%", clipped * 100);
-  return '[' + std::string(filled, '#') + std::string(width - filled, '-') + percent;
+/// How much of it is done, from 0 to 1.
+inline double share_of(std::uint64_t done, std::uint64_t of) {
+  return done >= of ? 1.0 : static_cast<double>(done) / static_cast<double>(of);
+}
+/// "[#####-----]"
+inline std::string bar_text(double share, std::size_t width) {
+  const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
+  return '[' + std::string(filled, '#') + std::string(width - filled, '-') + ']';
+}
+/// " 52%"
+inline std::string percent_text(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%3.0f%%", share * 100);
+  return text;
 }
 
 }  // namespace file_transfer

@@ -17,11 +17,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "../common/json.hpp"
 #include "../common/output.hpp"
 #include "../common/terminal.hpp"
 #include "amounts.hpp"
+#include "bars.hpp"
 #include "client_options.hpp"
 #include "key_set.hpp"
 #include "part.hpp"
@@ -68,7 +71,9 @@ class ClientReport final : public Report {
   }
   void compared(std::string_view name, std::uint64_t done, std::uint64_t of) override {
     if (style_ != Style::bars || !is_time(std::chrono::milliseconds(100))) return;
-    draw(parley::make_printable(name) + "  comparing " + bar_text(done, of, 20), {});
+    std::vector<LinePart> parts{{"  comparing", 10}};
+    add_share(parts, share_of(done, of), "  ");
+    draw(parley::make_printable(name), std::move(parts), {}, {});
   }
   void total(std::uint64_t files, std::uint64_t bytes) override {
     total_files_ = files;
@@ -232,7 +237,7 @@ class ClientReport final : public Report {
   void show_progress() {
     if (style_ == Style::quiet) return;
     if (style_ == Style::bars) {
-      if (is_time(std::chrono::milliseconds(100))) draw(file_line(), whole_line());
+      if (is_time(std::chrono::milliseconds(100))) draw(current_, file_parts(), "all:", whole_parts());
       return;
     }
     // In a pipe those who wait want to hear something now and then.
@@ -247,7 +252,7 @@ class ClientReport final : public Report {
             (current_size_ == unknown_size ? "" : ",\"bytes\":" + std::to_string(current_size_)) +
             ",\"rate\":" + std::to_string(static_cast<std::uint64_t>(rate())) + '}');
     } else {
-      print(file_line());
+      print(fitted_line(current_, file_parts(), std::string::npos));
     }
   }
 
@@ -256,49 +261,47 @@ class ClientReport final : public Report {
     const double seconds = seconds_since(current_since_);
     return seconds > 0 ? static_cast<double>(current_done_ - current_start_) / seconds : 0;
   }
-  std::string file_line() const {
-    std::string text = current_ + "  ";
-    if (current_size_ == unknown_size) return text + bytes_text(current_done_) + "  " + bytes_text(rate()) + "/s";
-    const double left = rate() > 0 ? static_cast<double>(current_size_ - current_done_) / rate() : -1;
-    return text + bar_text(current_done_, current_size_, 20) + "  " + bytes_text(rate()) + "/s  " + time_text(left);
+  // The bar is what is missed least: the number says the same.
+  static void add_share(std::vector<LinePart>& parts, double share, const char* space) {
+    parts.push_back({space + bar_text(share, 20), 16, space + bar_text(share, 10)});
+    parts.push_back({' ' + percent_text(share)});
   }
-  std::string whole_line() const {
+  std::vector<LinePart> file_parts() const {
+    const std::string rate_text = "  " + bytes_text(rate()) + "/s";
+    if (current_size_ == unknown_size) return {{"  " + bytes_text(current_done_)}, {rate_text, 12}};
+    const double left = rate() > 0 ? static_cast<double>(current_size_ - current_done_) / rate() : -1;
+    std::vector<LinePart> parts;
+    add_share(parts, share_of(current_done_, current_size_), "  ");
+    parts.push_back({rate_text, 12});
+    parts.push_back({"  " + time_text(left), 8});
+    return parts;
+  }
+  std::vector<LinePart> whole_parts() const {
     const double seconds = seconds_since(start_);
     const double rate = seconds > 0 ? static_cast<double>(moved_) / seconds : 0;
-    std::string text = "all: ";
+    const std::string rate_text = "  " + bytes_text(rate) + "/s";
     if (total_bytes_ == 0)
-      return text + std::to_string(files_) + " files, " + bytes_text(whole_done_) + "  " + bytes_text(rate) + "/s";
+      return {{' ' + std::to_string(files_) + " files,", 10}, {' ' + bytes_text(whole_done_)}, {rate_text, 12}};
     const std::uint64_t left = total_bytes_ > whole_done_ ? total_bytes_ - whole_done_ : 0;
-    return text + bar_text(whole_done_, total_bytes_, 20) + "  " + bytes_text(rate) + "/s  " +
-           time_text(rate > 0 ? static_cast<double>(left) / rate : -1) + "  " + std::to_string(files_) + " of " +
-           std::to_string(total_files_) + " files";
+    std::vector<LinePart> parts;
+    add_share(parts, share_of(whole_done_, total_bytes_), " ");
+    parts.push_back({rate_text, 12});
+    parts.push_back({"  " + time_text(rate > 0 ? static_cast<double>(left) / rate : -1), 8});
+    parts.push_back({"  " + std::to_string(files_) + " of " + std::to_string(total_files_) + " files", 10});
+    return parts;
   }
 
   // Skipped while the terminal takes nothing.
-  void draw(std::string first, std::string second) {
+  void draw(std::string_view first, std::vector<LinePart> first_parts, std::string_view second,
+            std::vector<LinePart> second_parts) {
     ::pollfd output{STDOUT_FILENO, POLLOUT, 0};
     if (::poll(&output, 1, 0) == 0) return;
-    const std::size_t columns = std::max<std::size_t>(common::terminal_columns(), 20);
-    std::string text = drawn_ ? back : "";
-    text += "\r\x1b[J" + shortened(std::move(first), columns - 1) + "\r\n" + shortened(std::move(second), columns - 1);
-    drawn_ = true;
-    static_cast<void>(common::write_to_terminal(text));
+    const std::size_t columns = common::terminal_columns() - 1;
+    const std::string file = fitted_line(first, std::move(first_parts), columns);
+    const std::string whole = fitted_line(second, std::move(second_parts), columns);
+    static_cast<void>(common::write_to_terminal(bars_.draw(file, whole)));
   }
-  void clear_bars() {
-    if (!drawn_) return;
-    drawn_ = false;
-    static_cast<void>(common::write_to_terminal(std::string(back) + "\r\x1b[J"));
-  }
-  // In the middle of the name, which stands first: its end tells more than its middle, and so do the numbers. By bytes,
-  // which are at least as many as columns for all but a few scripts.
-  static std::string shortened(std::string text, std::size_t columns) {
-    if (text.size() <= columns) return text;
-    std::size_t begin = text.size() - columns + 1;
-    while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
-    return "<" + text.substr(begin);
-  }
-
-  static constexpr const char* back = "\x1b[1A";
+  void clear_bars() { static_cast<void>(common::write_to_terminal(bars_.clear())); }
 
   const Style style_;
   const std::string verb_, failure_;
@@ -315,7 +318,7 @@ class ClientReport final : public Report {
   std::unordered_set<std::uint64_t> failed_;  // the same
   std::string gathered_;                      // lines to be printed together
   bool gathers_ = false;
-  bool drawn_ = false;
+  Bars bars_;
   bool is_first_ = true;
   bool output_failed_ = false;
 };

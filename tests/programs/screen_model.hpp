@@ -3,9 +3,11 @@
 
 // A tiny terminal: what a person would see after these bytes. It knows what our programs may send, and no more.
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../../examples/common/character_width.hpp"
@@ -19,6 +21,28 @@ class ScreenModel {
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) bytes.remove_prefix(take(bytes));
+  }
+
+  /// Makes the window narrower, and breaks the rows that are too long; the cursor stays at its character. Every row is a
+  /// line of its own.
+  void break_rows_at(std::size_t columns) {
+    std::vector<Row> broken;
+    std::size_t cursor_row = 0;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (i == row_) cursor_row = broken.size() + column_ / columns;
+      std::size_t at = 0;
+      do {
+        const std::size_t end = std::min(at + columns, rows_[i].size());
+        broken.emplace_back(rows_[i].begin() + static_cast<std::ptrdiff_t>(at),
+                            rows_[i].begin() + static_cast<std::ptrdiff_t>(end));
+        at = end;
+      } while (at < rows_[i].size());
+    }
+    rows_ = std::move(broken);
+    row_ = cursor_row;
+    column_ %= columns;
+    columns_ = columns;
+    wraps_next_ = false;
   }
 
   /// From the first row to the last that was reached, without spaces at their ends.
@@ -72,12 +96,21 @@ class ScreenModel {
     if (final == 'J' && parameters.empty()) {
       rows_.resize(row_ + 1);
       rows_[row_].resize(column_);
+    } else if (final == 'K' && parameters.empty()) {
+      rows_[row_].resize(column_);
+    } else if (final == 'A' && parameters == "1") {
+      wraps_next_ = false;
+      if (row_ != 0) --row_;
     } else if (final == 'H' && parameters.empty()) {
       row_ = column_ = 0;
     } else if (final == 'J' && parameters == "2") {
       rows_.assign(1, Row());
     } else if (final == 'h' || final == 'l') {
-      if (parameters != "?2004") strange_ += parameters;  // pastes are marked, or no longer
+      if (parameters == "?7") {
+        wraps_ = final == 'h';
+      } else if (parameters != "?2004") {  // pastes are marked, or no longer
+        strange_ += parameters;
+      }
     } else if (final != 'm') {
       strange_ += bytes.substr(0, end + 1);
     }
@@ -101,10 +134,11 @@ class ScreenModel {
   }
 
   void put(std::string_view text, std::size_t width) {
-    if (wraps_next_ || column_ + width > columns_) {
+    if (wraps_ && (wraps_next_ || column_ + width > columns_)) {
       column_ = 0;
       next_row();
     }
+    if (column_ + width > columns_) column_ = columns_ - width;
     Row& row = rows_[row_];
     if (row.size() < column_ + width) row.resize(column_ + width, " ");
     row[column_] = text;
@@ -130,6 +164,7 @@ class ScreenModel {
   std::vector<Row> rows_{1};
   std::size_t row_ = 0;
   std::size_t column_ = 0;
+  bool wraps_ = true;
   bool wraps_next_ = false;
   std::size_t bells_ = 0;
   std::string strange_;
