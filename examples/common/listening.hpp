@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a server says when it listens: where, who can reach it, and how to join.
+// What a server says when it listens: where, who can reach it, and what to do with it.
 
 #include <parley/net/address.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "output.hpp"
@@ -33,16 +35,26 @@ inline std::string nc_command(const parley::Address& at) {
   return "nc " + reachable_host(at) + " " + std::to_string(at.port());
 }
 
-/// Prints it: the address first, at the end of its line. Each way to join is a command that can be copied.
-inline void announce(const parley::Address& at, const std::vector<std::string>& ways_to_join) {
+/// What somebody can do with a server, as in "send to it with", and the command for that, which can be copied.
+struct Use {
+  std::string what, command;
+};
+
+/// Prints it: the address first, at the end of its line.
+inline void announce_uses(const parley::Address& at, const std::vector<Use>& uses) {
   print_line("listening on " + at.to_string());
   print_line(at.is_loopback() ? "only this machine can reach it; --host 0.0.0.0 lets other machines in"
                               : "other machines can reach it; --host 127.0.0.1 keeps it to this one");
-  std::string_view label = "join it with  ";
-  for (const std::string& way : ways_to_join) {
-    print_line(std::string(label) + way);
-    label = "or with       ";
-  }
+  std::size_t width = 0;
+  for (const Use& use : uses) width = std::max(width, use.what.size());
+  for (const Use& use : uses) print_line(use.what + std::string(width + 2 - use.what.size(), ' ') + use.command);
+}
+/// The same where all that one can do is to join; or `what`.
+inline void announce(const parley::Address& at, const std::vector<std::string>& commands,
+                     std::string what = "join it with") {
+  std::vector<Use> uses;
+  for (const std::string& command : commands) uses.push_back({uses.empty() ? what : "or with", command});
+  announce_uses(at, uses);
 }
 
 }  // namespace common

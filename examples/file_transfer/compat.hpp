@@ -140,7 +140,8 @@ inline parley::Task<int> serve_compat(ServerOptions options, std::string program
   const parley::Address at = listener->local_address().value();
   if (!options.quiet) {
     const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
-    common::announce(at, {program + " send --compat " + reach + " FILE", "nc -N " + reach + " < FILE"});
+    common::announce(at, {program + " send --compat " + reach + " FILE", "nc -N " + reach + " < FILE"},
+                     "send to it with");
   }
   CompatServer server(options, std::move(*folder));
   co_return co_await server.run(std::move(*listener), at.to_string());

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "../common/descriptor_limit.hpp"
 #include "../common/listening.hpp"
@@ -116,10 +117,10 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   } else if (!options.quiet) {
     const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
     const std::string with_token = needs_token ? "--token-file " + options.token_file + " " : "";
-    std::vector<std::string> ways;
-    if (!options.read_only) ways.push_back(program + " send " + with_token + reach + " FILE");
-    if (!options.write_only) ways.push_back(program + " get " + with_token + reach + " NAME");
-    common::announce(at, ways);
+    std::vector<common::Use> uses;
+    if (!options.read_only) uses.push_back({"send to it with", program + " send " + with_token + reach + " FILE"});
+    if (!options.write_only) uses.push_back({"get from it with", program + " get " + with_token + reach + " NAME"});
+    common::announce_uses(at, uses);
   }
   const std::size_t most = std::min<std::size_t>(options.max_clients, common::clients_that_descriptors_allow());
   Sessions sessions(loops ? &*loops : nullptr);

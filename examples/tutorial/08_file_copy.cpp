@@ -27,7 +27,7 @@ Task<> send_copy(std::string path, std::string host, std::uint16_t port) {
 Task<> receive_copy(std::string name, std::string host, std::uint16_t port) {
   auto listener = TcpListener::bind(host, port).value();
   const auto here = listener.local_address().value();
-  common::announce(here, {"file_copy send " + common::client_options(here) + " FILE"});
+  common::announce(here, {"file_copy send " + common::client_options(here) + " FILE"}, "send to it with");
   auto peer = (co_await listener.accept()).value();
   auto file = NewFile::make(Folder::open(".").value(), name).value();  // it has no name before it is whole
   std::string digest(16, ' ');

@@ -34,7 +34,7 @@ TEST_CASE("file_copy copies a file, empty or not") {
     Process receiver(receive_in(folder, "copy"));
     const std::uint16_t port = port_of(receiver);
     REQUIRE(port != 0);
-    CHECK(receiver.wait_for_line("join it with  file_copy send --port " + std::to_string(port) + " FILE"));
+    CHECK(receiver.wait_for_line("send to it with  file_copy send --port " + std::to_string(port) + " FILE"));
     CHECK(run_to_end(send(folder / "notes", port)).exit == well);
     CHECK(ending(receiver) == well);
     CHECK(receiver.errors().empty());

@@ -63,17 +63,30 @@ TEST_CASE("file_transfer: a file is sent, verified and shown, and got back") {
   CHECK(server.errors().empty());
 }
 
-TEST_CASE("file_transfer: the line that the server prints sends a file") {
+TEST_CASE("file_transfer: the lines that the server prints send a file and get one") {
   const TemporaryFolder here;
   here.write("FILE", "as printed");
+  write_file(here / "inbox/NAME", "to be got");
   FileServer server(here / "inbox");
-  auto line = server.wait_for_line("join it with  ");
-  REQUIRE(line);
-  const Outcome sent = run_to_end(
-      in_shell("cd \"$0\" && " + line->substr(std::string("join it with  ").size()), {here.path().string()}));
-  INFO(sent.errors);
-  CHECK(sent.exit == well);
+  for (const std::string what : {"send to it with   ", "get from it with  "}) {
+    const auto line = server.wait_for_line(what);
+    REQUIRE(line);
+    const Outcome done = run_to_end(in_shell("cd \"$0\" && " + line->substr(what.size()), {here.path().string()}));
+    INFO(done.errors);
+    CHECK(done.exit == well);
+  }
   CHECK(content_of(here / "inbox/FILE") == "as printed");
+  CHECK(content_of(here / "NAME") == "to be got");
+}
+
+TEST_CASE("file_transfer: the server prints only what it lets one do") {
+  const TemporaryFolder here;
+  FileServer giver(here / "inbox", {"--read-only"});
+  CHECK(giver.wait_for_line("get from it with  " + path_of("file_transfer") + " get 127.0.0.1 "));
+  CHECK_FALSE(giver.has_output("send to it"));
+  FileServer taker(here / "inbox", {"--write-only"});
+  CHECK(taker.wait_for_line("send to it with  " + path_of("file_transfer") + " send 127.0.0.1 "));
+  CHECK_FALSE(taker.has_output("get from it"));
 }
 
 TEST_CASE("file_transfer: folders go with their tree, modes and times, both ways") {
