@@ -84,7 +84,9 @@ class Connection {
     }
     // What has come whole is published in any case; after the last of it the server waits for our goodbye.
     const bool broken = !receiving_->done();
+    report_.set_breaking(broken && verdict() != Ended::refused);
     receiving_->close(Code::system, reason_.empty() ? "the connection broke" : std::string_view(reason_));
+    report_.set_breaking(false);
     out_.close();
     static_cast<void>(co_await tasks.join());
     static_cast<void>(co_await drawing.cancel_and_join());
@@ -261,10 +263,7 @@ class Client {
       std::string why;
       const Ended ended = co_await attempt(why);
       if (ended == Ended::done) break;
-      if (ended == Ended::stopped) {
-        if (role_ != Role::list) report_.trouble("interrupted" + hint());
-        co_return 1;
-      }
+      if (ended == Ended::stopped) co_return interrupted();
       if (ended == Ended::refused) {
         report_.trouble(where + " refuses: " + why);
         co_return 1;
@@ -275,13 +274,13 @@ class Client {
         pause = std::chrono::milliseconds(100);
       }
       if (now >= give_up_at) {
-        report_.trouble(lost(why));
+        report_.trouble(lost(why) + hint());
         if (role_ != Role::list && report_.bytes_moved() != 0) report_.summary();
         co_return 1;
       }
-      report_.trouble(lost(why) + "; trying again");
+      report_.waits(lost(why), std::chrono::duration<double>(give_up_at - now).count());
       const auto slept = co_await parley::sleep(pause);
-      if (!slept) co_return 1;
+      if (!slept) co_return interrupted();
       pause = std::min(pause * 2, std::chrono::milliseconds(2000));
     }
     if (role_ != Role::list) report_.summary();
@@ -292,7 +291,11 @@ class Client {
   std::string lost(const std::string& why) const {
     const std::string where = common::endpoint(options_.host, options_.port);
     if (!was_connected_) return "cannot connect to " + where + ": " + why;
-    return "lost the connection to " + where + ": " + why + hint();
+    return "lost the connection to " + where + ": " + why;
+  }
+  int interrupted() {
+    if (role_ != Role::list) report_.trouble("interrupted" + hint());
+    return 1;
   }
   std::string hint() const {
     if (role_ == Role::list || report_.under_way().empty()) return {};

@@ -50,6 +50,7 @@ class ClientReport final : public Report {
   // ---- Report ----
 
   void began(std::string_view name, std::uint64_t size, std::uint64_t offset) override {
+    goes_on();
     current_ = parley::make_printable(name);
     current_size_ = size;
     current_done_ = current_start_ = offset;
@@ -89,8 +90,10 @@ class ClientReport final : public Report {
     }
   }
   void ended(const FileReport& file) override {
+    if (is_breaking_ && file.outcome == Outcome::failed && style_ != Style::json) return;
     if (parley::make_printable(file.name) == current_) current_size_ = 0;
     if (file.outcome == Outcome::failed) return failed(file);
+    goes_on();
     const std::uint64_t key = key_of(file.name);
     failed_.erase(key);  // in an attempt before
     if (!seen_.insert(key)) return;
@@ -120,6 +123,18 @@ class ClientReport final : public Report {
   }
   /// Something is wrong that is not one file's.
   void trouble(std::string_view text) { complain(parley::make_printable(text)); }
+  /// There is no connection, or none any more, for this reason, and it is tried again for so long at most. Said once,
+  /// until something comes or goes again; on a terminal the time is counted down below.
+  void waits(const std::string& why, double seconds_left) {
+    if (!waits_) {
+      waits_ = true;
+      waits_since_ = parley::Clock::now();
+      trouble(why + "; trying again");
+    }
+    if (style_ == Style::bars) draw(parley::make_printable(why), {}, "trying again,", time_left_parts(seconds_left));
+  }
+  /// Until told otherwise files fail because their connection does, which is said for all of them.
+  void set_breaking(bool breaking) { is_breaking_ = breaking; }
   bool shows_progress() const { return style_ == Style::bars || style_ == Style::json; }
   void redraw() { show_progress(); }
   bool all_well() const { return failed_.empty() && !output_failed_; }
@@ -195,6 +210,11 @@ class ClientReport final : public Report {
     parley::Xxh64 hash;
     hash.update(name);
     return hash.digest();
+  }
+
+  void goes_on() {
+    if (!std::exchange(waits_, false) || style_ == Style::quiet) return;
+    complain("connected after " + time_text(seconds_since(waits_since_)));
   }
 
   // ---- Output ----
@@ -291,6 +311,8 @@ class ClientReport final : public Report {
     return parts;
   }
 
+  static std::vector<LinePart> time_left_parts(double seconds) { return {{' ' + time_text(seconds) + " left"}}; }
+
   // Skipped while the terminal takes nothing.
   void draw(std::string_view first, std::vector<LinePart> first_parts, std::string_view second,
             std::vector<LinePart> second_parts) {
@@ -317,6 +339,9 @@ class ClientReport final : public Report {
   KeySet seen_;                               // names, by their hashes, over all attempts
   std::unordered_set<std::uint64_t> failed_;  // the same
   std::string gathered_;                      // lines to be printed together
+  parley::TimePoint waits_since_;
+  bool waits_ = false;  // for a connection
+  bool is_breaking_ = false;
   bool gathers_ = false;
   Bars bars_;
   bool is_first_ = true;

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -475,8 +476,54 @@ TEST_CASE("file_transfer: --retry goes on when the server is there again") {
   REQUIRE(ending(*server) == "signal 9");
   REQUIRE(sender.wait_for_error("; trying again\n"));
   server = std::make_unique<FileServer>(here / "inbox", std::vector<std::string>{}, port);
+  CHECK(sender.wait_for_error("connected after 0:0"));
   CHECK(ending(sender) == well);
   CHECK(content_of(here / "inbox/a") == bytes);
+}
+
+TEST_CASE("file_transfer: a get whose connection breaks says so once, and what came of it") {
+  const TemporaryFolder here;
+  write_file(here / "inbox/a", some_bytes(8'000'000));
+  FileServer server(here / "inbox", {"--rate-limit", "8000000"});
+  Process getter(server.client("get", {"a"}, {"--dir", here / "out"}));
+  REQUIRE(server.wait_for(" begin name=a "));
+  const auto some_has_come = [&] {
+    const auto names = fs::exists(here / "out") ? names_in(here / "out") : std::vector<std::string>();
+    return names.size() == 2 && fs::file_size(fs::path(here / "out") / names[0]) != 0;
+  };
+  REQUIRE(comes_true(some_has_come));
+  server.send_signal(SIGKILL);
+  CHECK(ending(getter) == failed);
+  INFO(getter.errors());
+  CHECK(getter.errors().starts_with("lost the connection to 127.0.0.1:"));
+  CHECK(getter.errors().ends_with("; a has come in part, and the same command goes on with it\n"));
+  CHECK(std::count(getter.errors().begin(), getter.errors().end(), '\n') == 1);
+}
+
+TEST_CASE("file_transfer: --retry says once that there is no connection, however often it tries") {
+  const TemporaryFolder here;
+  here.write("a", "x");
+  std::uint16_t port = 0;
+  {
+    const RawSocket nobody = RawSocket::listen();
+    port = nobody.port();
+  }
+  const std::string where = "127.0.0.1:" + std::to_string(port);
+  const auto words = [&](const std::string& seconds) {
+    return file_transfer_words("send", {"--retry", seconds, "127.0.0.1", std::to_string(port), here / "a"});
+  };
+  const Outcome sent = run_to_end(words("1"));
+  CHECK(sent.exit == failed);
+  CHECK(sent.errors == "cannot connect to " + where + ": Connection refused; trying again\n" +  //
+                           "cannot connect to " + where + ": Connection refused\n");
+  Process patient(words("50"), Process::Input::terminal);
+  CHECK(patient.wait_for("; trying again\r\n"));
+  CHECK(patient.wait_for("Connection refused"));
+  CHECK(patient.wait_for("trying again, 0:"));
+  CHECK(patient.wait_for("trying again, 0:"));
+  patient.write("\x03");
+  CHECK(ending_after(patient, SIGINT) == failed);
+  CHECK(patient.output().ends_with("interrupted\r\n"));
 }
 
 TEST_CASE("file_transfer: Ctrl-C ends a server in good order, and a sender with status 1") {
