@@ -202,7 +202,9 @@ class Commands {
   void kick(std::string_view text) {
     const FirstWord words = first_word(text);
     Person* other = may_operate() ? somebody_here(words.word) : nullptr;
-    if (other != nullptr) end_stay(*other, "kicked", words.rest);
+    if (other == nullptr) return;
+    if (is_leaving(*other)) return refuse(std::string(other->name()) + " is leaving");
+    end_stay(*other, "kicked", words.rest);
   }
   void ban(std::string_view text) {
     if (!may_operate()) return;
@@ -213,8 +215,9 @@ class Commands {
     room().banned.insert(key);
     Person* other = server_.people().find(words.word);
     const bool is_affected = other != nullptr && (is_lobby(room()) || other->room == person_.room);
-    if (is_affected) return end_stay(*other, "banned", words.rest);
-    announce(own_name() + " banned " + std::string(words.word));
+    if (is_affected && !is_leaving(*other)) return end_stay(*other, "banned", words.rest);
+    server_.log().event("banned", {{"room", room().name}, {"name", words.word}, {"by", own_name()}});
+    announce(own_name() + " banned " + std::string(words.word) + because(words.rest));
   }
   void unban(std::string_view name) {
     if (!may_operate()) return;
@@ -242,9 +245,12 @@ class Commands {
     return room().banned.contains(name_key(name)) || server_.lobby().banned.contains(name_key(name));
   }
 
+  // Their stay here has been ended for a reason, which they will be told: it is not replaced by another.
+  bool is_leaving(const Person& other) { return other.sent_away() || (other.is_expelled() && !is_lobby(room())); }
+  static std::string because(std::string_view why) { return why.empty() ? std::string() : ": " + std::string(why); }
   // Of this room; of the lobby, with the connection.
   void end_stay(Person& other, const std::string& what, std::string_view why) {
-    const std::string reason = what + " by " + own_name() + (why.empty() ? "" : ": " + std::string(why));
+    const std::string reason = what + " by " + own_name() + because(why);
     server_.log().event(what, {{"room", room().name}, {"name", other.name()}, {"by", own_name()}});
     if (is_lobby(room())) return server_.send_away(other, reason);
     server_.expel(other, reason);

@@ -381,6 +381,26 @@ TEST_CASE("tcp_chat: /kick, /ban and /unban") {
   CHECK(again.hear() == "* Bob is now Ben");
 }
 
+TEST_CASE("tcp_chat: who is kicked and banned at once is told both, and of a ban no less for a kick behind it") {
+  {
+    Den den;
+    den.ann->socket.send("/kick Ben too loud\n/ban Ben and rude\n");
+    const std::string before = den.ben->hear_until("! kicked by Ann: too loud");
+    CHECK((before == "* Ann banned Ben: and rude\n" || before.empty()));  // empty: he had left by then
+    CHECK(den.ben->hear() == "* you are in lobby, with 1 other");
+    const std::string told = den.ann->hear() + den.ann->hear();
+    CHECK(told.find("* Ann banned Ben: and rude") != std::string::npos);
+    CHECK(told.find("* Ben left (kicked by Ann: too loud)") != std::string::npos);
+    den.ben->say("/join den");
+    CHECK(den.ben->hear() == "! you are banned there");
+    CHECK(den.server.has_output(" banned room=den name=Ben by=Ann"));
+  }
+  Den den;
+  den.ann->socket.send("/ban Ben rude\n/kick Ben\n/ping\n");
+  CHECK(den.ben->hear() == "! banned by Ann: rude");
+  CHECK(den.ann->hear_until("* pong").find("! ") != std::string::npos);  // Ben is leaving, or has left
+}
+
 TEST_CASE("tcp_chat: who is kicked while their lines wait for the rate says no more in that room") {
   ChatServer server({"--rate", "1"});
   Guest ann = server.join("Ann");
