@@ -58,6 +58,7 @@ inline parley::Task<bool> change_room(Server& server, Person& person, std::strin
     co_return false;
   }
   server.people().add(person);
+  if (told) server.tell_present_begins(person);
   server.tell_joined(person);
   if (!has_place) static_cast<void>(person.member.tell(too_many_rooms, parley::MessageKind::error));
   co_return told;

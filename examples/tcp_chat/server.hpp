@@ -131,6 +131,13 @@ class Server {
     close_if_empty(room);
   }
 
+  /// Behind what they are shown of what was said before they came, where there is any.
+  void tell_present_begins(Person& person) {
+    if (options_.history == 0 || person.room->is_big()) return;
+    bool has_past = false;
+    person.room->chat.for_each_recent(1, [&](const parley::Message&) { has_past = true; });
+    if (has_past) static_cast<void>(person.member.tell(present_begins));
+  }
   void tell_joined(Person& person) {
     Room& room = *person.room;
     if (room.is_big()) return sum_up(room, room.joined);

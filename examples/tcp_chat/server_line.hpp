@@ -29,6 +29,9 @@ inline constexpr std::string_view too_many_rooms = "there are too many rooms";
 /// Said, after "! ", to who wants to go to the room where they are.
 inline constexpr std::string_view already_there = "you are in this room";
 
+/// Said, as a notice, to who has come to a room, behind its history.
+inline constexpr std::string_view present_begins = "what follows is new";
+
 /// Said to all, as a notice.
 inline constexpr std::string_view server_is_stopping = "the server is stopping";
 

@@ -94,6 +94,7 @@ class Admission {
       co_return co_await refuse(entered.error().message());
     }
     server_.people().add(*person_);
+    server_.tell_present_begins(*person_);
     server_.tell_joined(*person_);
     co_return true;
   }

@@ -129,7 +129,23 @@ TEST_CASE("tcp_chat --history: what a newcomer gets of what was said before") {
   ben.say("Ben");
   CHECK(ben.hear() == greeting);
   CHECK(ben.hear() == "* you are in lobby, with 1 other");  // before what was said there
-  CHECK(ben.hear_so_far() == "<Ann> line 2\n<Ann> line 3\n<Ann> line 4\n");
+  const std::string end = "* what follows is new";
+  CHECK(ben.hear_until(end) == "<Ann> line 2\n<Ann> line 3\n<Ann> line 4\n");
+  ann.say("/join den");
+  CHECK(ann.hear_until("* you are in den, with 0 others") == "* Ben joined\n");
+  CHECK(ann.hear_so_far().empty());  // nothing was said there
+  ann.say("in the den");
+  CHECK(ben.hear_until("* Ann left (went to den)").empty());
+  ben.say("/join den");
+  CHECK(ben.hear() == "* you are in den, with 1 other");
+  CHECK(ben.hear_until(end) == "<Ann> in the den\n");
+  ann.say("now");
+  CHECK(ben.hear() == "<Ann> now");
+  Numbered eve(server, "Eve");
+  CHECK(eve.hear().ends_with(" text Ann line 2"));
+  CHECK(eve.hear().ends_with(" text Ann line 3"));
+  CHECK(eve.hear().ends_with(" text Ann line 4"));
+  CHECK(eve.hear_record() == "notice - what follows is new");
 }
 
 TEST_CASE("tcp_chat --rate: a paste of 200 lines arrives, all of it and in order, at that rate") {

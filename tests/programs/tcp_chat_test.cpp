@@ -359,7 +359,7 @@ TEST_CASE("tcp_chat: /kick, /ban and /unban") {
   CHECK(den.ben->hear() == "* you are in lobby, with 1 other");
   CHECK(den.ann->hear() == "* Ben left (banned by Ann)");
   Guest& again = *den.ben;
-  CHECK(again.hear_so_far() == "<Ben> in the lobby\n");  // of its history
+  CHECK(again.hear_so_far() == "<Ben> in the lobby\n* what follows is new\n");
   again.say("/nick BEN");
   CHECK(again.hear() == "* Ben is now BEN");
   again.say("/join den");
