@@ -43,9 +43,16 @@ template <class T>
 concept Number =
     std::is_same_v<T, std::uint16_t> || std::is_same_v<T, std::uint32_t> || std::is_same_v<T, std::uint64_t>;
 
+/// Which numbers an option takes, of those that its type can hold.
+struct Range {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+};
+
 template <Number T>
-std::string kind_of(const T&) {
-  return "a number from 0 to " + std::to_string(std::numeric_limits<T>::max());
+std::string kind_of(const T&, Range range = {}) {
+  const std::uint64_t most = std::min<std::uint64_t>(range.most, std::numeric_limits<T>::max());
+  return "a number from " + std::to_string(range.least) + " to " + std::to_string(most);
 }
 template <Number T>
 std::string show_value(T value) {
@@ -87,17 +94,20 @@ class Arguments {
 
   /// An option with a value, given as `--name VALUE` or `--name=VALUE`; what `value` holds now is the default.
   template <class T>
+    requires(!Number<T>)
   void option(std::string name, const std::string& value_name, T& value, std::string meaning) {
-    const std::string shown = show_value(value);
-    if (!shown.empty()) meaning += " (" + shown + ")";
-    if constexpr (Number<T>) {
-      if (value_name.starts_with("BYTES")) {
-        return add({std::move(name), value_name, std::move(meaning), kind_of(value) + ", or as 64K, 10M, 2G",
-                    [&value](std::string_view text) { return read_bytes(text, value); }});
-      }
-    }
-    add({std::move(name), value_name, std::move(meaning), kind_of(value),
-         [&value](std::string_view text) { return read_value(text, value); }});
+    add_with_default(std::move(name), value_name, value, std::move(meaning), kind_of(value),
+                     [&value](std::string_view text) { return read_value(text, value); });
+  }
+  /// The same for numbers, where not all of them may do; the default may be one that does not.
+  template <Number T>
+  void option(std::string name, const std::string& value_name, T& value, std::string meaning, Range range = {}) {
+    const bool is_bytes = value_name.starts_with("BYTES");
+    add_with_default(std::move(name), value_name, value, std::move(meaning),
+                     kind_of(value, range) + (is_bytes ? ", or as 64K, 10M, 2G" : ""),
+                     [&value, range, is_bytes](std::string_view text) {
+                       return read_number(is_bytes ? read_bytes<T> : read_value<T>, text, value, range);
+                     });
   }
   /// One of a few words.
   void choice(std::string name, std::string& value, std::vector<std::string> words, std::string meaning) {
@@ -120,6 +130,13 @@ class Arguments {
   void positional(std::string name, T& value, std::string meaning, bool optional = false) {
     positionals_.push_back({std::move(name), std::move(meaning), kind_of(value), optional,
                             [&value](std::string_view text) { return read_value(text, value); }});
+  }
+  /// A port to connect to, the same way.
+  void port(std::string name, std::uint16_t& value, std::string meaning, bool optional = false) {
+    static constexpr Range ports{1, 65535};
+    positionals_.push_back(
+        {std::move(name), std::move(meaning), kind_of(value, ports), optional,
+         [&value](std::string_view text) { return read_number(read_value<std::uint16_t>, text, value, ports); }});
   }
   /// All values that are left, after the positional ones; at least one, unless they are optional.
   void rest(std::string name, std::vector<std::string>& values, std::string meaning, bool optional = false) {
@@ -209,6 +226,20 @@ class Arguments {
     std::function<bool(std::string_view)> read;
   };
 
+  template <Number T>
+  static bool read_number(bool (*read)(std::string_view, T&), std::string_view text, T& value, Range range) {
+    T number = 0;
+    if (!read(text, number) || number < range.least || number > range.most) return false;
+    value = number;
+    return true;
+  }
+  template <class T, class Read>
+  void add_with_default(std::string name, const std::string& value_name, const T& value, std::string meaning,
+                        std::string kind, Read read) {
+    const std::string shown = show_value(value);
+    if (!shown.empty()) meaning += " (" + shown + ")";
+    add({std::move(name), value_name, std::move(meaning), std::move(kind), std::move(read)});
+  }
   void add(Option option) {
     option.rare = more_;
     options_.push_back(std::move(option));

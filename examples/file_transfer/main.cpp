@@ -59,8 +59,9 @@ int serve(const char* program, int argc, const char* const* argv) {
                    "when a name is taken by another file");
   arguments.option("--token-file", "FILE", options.token_file, "its first line must be known; for trusted networks");
   arguments.more();
-  arguments.option("--max-clients", "N", options.max_clients, "more are turned away");
-  arguments.option("--threads", "N", options.threads, "loops that serve clients, at most 64");
+  arguments.option("--max-clients", "N", options.max_clients, "more are turned away", {1});
+  arguments.option("--threads", "N", options.threads, "loops that serve clients, at most 64",
+                   {1, file_transfer::ServerOptions::max_threads});
   arguments.option("--max-size", "BYTES", options.max_size, "of a file that is taken; 0: any");
   arguments.flag("--read-only", options.read_only, "takes nothing");
   arguments.flag("--write-only", options.write_only, "gives nothing");
@@ -69,11 +70,8 @@ int serve(const char* program, int argc, const char* const* argv) {
   arguments.choice("--log", options.log, {"text", "json"}, "how events are printed");
   arguments.flag("--quiet", options.quiet, "prints no events");
   arguments.flag("--compat", options.compat, "serves a tutorial's clients: writes output0.txt and so on");
-  arguments.option("--clients", "N", options.clients, "with --compat: how many are served");
+  arguments.option("--clients", "N", options.clients, "with --compat: how many are served", {1});
   if (const auto status = arguments.parse(argc, argv)) return *status;
-  if (options.threads < 1 || options.threads > file_transfer::ServerOptions::max_threads) {
-    return arguments.wrong_usage("--threads takes 1 to 64");
-  }
   if (options.read_only && options.write_only) return wrong_usage("serve", "say --read-only or --write-only");
   if (!options.compat) {
     std::string token;
@@ -115,7 +113,7 @@ int send(int argc, const char* const* argv) {
   const bool asks = common::input_is_terminal();
   common::Arguments arguments("file_transfer send", "Sends files and folders. Nothing is encrypted.");
   arguments.positional("HOST", options.host, "where the server is", asks);
-  arguments.positional("PORT", options.port, "its port", asks);
+  arguments.port("PORT", options.port, "its port", asks);
   arguments.rest("PATH", options.names, "a file, a folder, or - for standard input, with --as", asks);
   arguments.option("--as", "NAME", options.as, "its name there, of one path");
   arguments.option("--retry", "SECONDS", options.retry_s, "how long to go on trying when the connection breaks");
@@ -162,7 +160,7 @@ int get_or_list(Role role, int argc, const char* const* argv) {
                                                               ? "Fetches files and folders. Nothing is encrypted."
                                                               : "Lists the files of a server.");
   arguments.positional("HOST", options.host, "where the server is", asks);
-  arguments.positional("PORT", options.port, "its port", asks);
+  arguments.port("PORT", options.port, "its port", asks);
   arguments.rest("NAME", options.names, "of a file or a folder there", asks || role == Role::list);
   if (role == Role::get) {
     arguments.option("--dir", "DIR", options.dir, "where to put them; made if it is missing");

@@ -39,8 +39,7 @@ std::string without_effect(const common::Arguments& arguments, const std::string
   return compat.empty() ? std::string() : arguments.given_but(options(compat));
 }
 
-bool is_link_timeout(std::uint32_t seconds) { return seconds >= 1 && seconds <= tcp_chat::max_link_timeout_s; }
-constexpr const char* link_timeout_range = "--link-timeout takes 1 to 3600";
+constexpr common::Range link_timeouts{1, tcp_chat::max_link_timeout_s};
 
 int run_server(const char* program, int argc, const char* const* argv) {
   tcp_chat::ServerOptions options;
@@ -52,14 +51,17 @@ int run_server(const char* program, int argc, const char* const* argv) {
   arguments.option("--rate", "N", options.rate, "messages a second from each client; 0: any");
   arguments.more();
   arguments.option("--unix", "PATH", options.unix_path, "listens there instead");
-  arguments.option("--threads", "N", options.threads, "event loops, at most 64; 2 or more: one has the rooms");
+  arguments.option("--threads", "N", options.threads, "event loops, at most 64; 2 or more: one has the rooms",
+                   {1, tcp_chat::ServerOptions::max_threads});
   arguments.option("--max-clients", "N", options.max_clients, "0: what the descriptors allow");
-  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection");
+  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection",
+                   {1, tcp_chat::ServerOptions::most_in_line});
   arguments.option("--max-lag", "BYTES", options.max_lag, "how far a client may be behind");
   arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
-  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
+  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come", {1});
   arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
-  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s, "for a sign of a client's machine; 1 to 3600");
+  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s, "for a sign of a client's machine; 1 to 3600",
+                   link_timeouts);
   arguments.option("--resume-timeout", "SECONDS", options.resume_timeout_s, "for who was cut off to come back");
   arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
   arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
@@ -72,10 +74,6 @@ int run_server(const char* program, int argc, const char* const* argv) {
     return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
   if (!options.compat.empty() && !arguments.has("--port")) options.port = tcp_chat::compat_port(options.compat);
-  if (options.threads < 1 || options.threads > tcp_chat::ServerOptions::max_threads) {
-    return arguments.wrong_usage("--threads takes 1 to 64");
-  }
-  if (!is_link_timeout(options.link_timeout_s)) return arguments.wrong_usage(link_timeout_range);
   std::string password;
   if (!options.password_file.empty()) {
     const auto read = common::read_password(options.password_file);
@@ -93,7 +91,7 @@ int run_client(int argc, const char* const* argv) {
   tcp_chat::ClientOptions options;
   common::Arguments arguments("tcp_chat client", "Takes part in a chat. Nothing is encrypted.");
   arguments.positional("HOST", options.host, "where the server is (127.0.0.1)", true);
-  arguments.positional("PORT", options.port, "its port (8000)", true);
+  arguments.port("PORT", options.port, "its port (8000)", true);
   arguments.option("--name", "NAME", options.name, "your name; asked for on a terminal");
   arguments.option("--room", "ROOM", options.room, "where to go at once");
   arguments.choice("--compat", options.compat, {"hello", "echo-chat", "welcome", "hii"},
@@ -101,13 +99,12 @@ int run_client(int argc, const char* const* argv) {
   arguments.flag("--json", options.json, "prints an object for each message");
   arguments.flag("--no-color", options.no_color, "prints no colours");
   arguments.more();
-  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s,
-                   "for a sign of the server's machine; 1 to 3600");
+  arguments.option("--link-timeout", "SECONDS", options.link_timeout_s, "for a sign of the server's machine; 1 to 3600",
+                   link_timeouts);
   if (const auto status = arguments.parse(argc, argv)) return *status;
   if (const std::string useless = without_effect(arguments, options.compat, compat_client_options); !useless.empty()) {
     return arguments.wrong_usage("--compat " + options.compat + " has no use for " + useless);
   }
-  if (!is_link_timeout(options.link_timeout_s)) return arguments.wrong_usage(link_timeout_range);
   if (const std::string problem = tcp_chat::problem_of_host(options.host); !problem.empty()) {
     return arguments.wrong_usage(problem);
   }

@@ -10,6 +10,7 @@ namespace tcp_chat {
 
 struct ServerOptions {
   static constexpr std::uint32_t max_threads = 64;
+  static constexpr std::uint32_t most_in_line = std::uint32_t{1} << 31;  // what a LineReader takes
 
   std::string host = "127.0.0.1";
   std::uint16_t port = 8000;

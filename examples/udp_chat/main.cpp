@@ -35,7 +35,7 @@ int run_peer(int argc, const char* const* argv) {
   arguments.option("--to", "IP[:PORT]", options.to, "whom to send to (IP alone: port 1234); asked for on a terminal");
   arguments.option("--name", "NAME", options.name, "goes in front of each text, as \"NAME: \"");
   arguments.flag("--reliable", options.reliable, "all arrives, once and in order; both must say it");
-  arguments.option("--lost-after", "SECONDS", options.lost_after_s, "of silence, with --reliable");
+  arguments.option("--lost-after", "SECONDS", options.lost_after_s, "of silence, with --reliable", {1});
   arguments.flag("--no-color", options.no_color, "prints no colours");
   if (const auto status = arguments.parse(argc, argv)) return *status;
   if (!udp_chat::fit_together(options.listen, options.to)) {
@@ -73,10 +73,11 @@ int run_hub(const std::string& program, int argc, const char* const* argv) {
   arguments.option("--motd", "TEXT", options.motd, "said to whoever connects");
   arguments.more();
   arguments.option("--max-clients", "N", options.max_clients, "0: 1,000");
-  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection");
+  arguments.option("--max-line", "BYTES", options.max_line, "a longer line ends the connection",
+                   {1, tcp_chat::ServerOptions::most_in_line});
   arguments.option("--max-lag", "BYTES", options.max_lag, "how far a member may be behind");
   arguments.choice("--slow", options.slow, {"disconnect", "skip"}, "what happens to those who are further behind");
-  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come");
+  arguments.option("--name-timeout", "SECONDS", options.name_timeout_s, "for a name to come", {1});
   arguments.option("--idle-timeout", "SECONDS", options.idle_timeout_s, "for anything to come; 0: any time");
   arguments.option("--resume-timeout", "SECONDS", options.resume_timeout_s, "for who was cut off to come back");
   arguments.option("--operator-password-file", "FILE", options.password_file, "its first line makes operators");
@@ -102,7 +103,7 @@ int run_join(int argc, const char* const* argv) {
   options.port = 7000;
   common::Arguments arguments("udp_chat join", "Takes part in the chat of a hub. Nothing is encrypted.");
   arguments.positional("HOST", options.host, "where the hub is");
-  arguments.positional("PORT", options.port, "its port");
+  arguments.port("PORT", options.port, "its port");
   arguments.option("--name", "NAME", options.name, "your name; asked for on a terminal");
   arguments.option("--room", "ROOM", options.room, "where to go at once");
   arguments.flag("--json", options.json, "prints an object for each message");

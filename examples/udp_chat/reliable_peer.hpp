@@ -13,7 +13,6 @@
 #include <parley/net/udp_socket.hpp>
 #include <parley/platform/random.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +33,7 @@ namespace udp_chat {
 class ReliablePeer {
  public:
   explicit ReliablePeer(const PeerOptions& options)
-      : options_(options), patience_(std::max(options.lost_after_s, 1u)), display_(!options.no_color) {
+      : options_(options), patience_(options.lost_after_s), display_(!options.no_color) {
     // So that one that was killed, and is there again, is met soon.
     settings_.idle_timeout = patience_;
     settings_.keepalive = patience_ / 5;

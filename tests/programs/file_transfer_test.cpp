@@ -388,10 +388,13 @@ TEST_CASE("file_transfer: each command explains itself, and wrong usage is told 
     CHECK(wrong.errors.starts_with("file_transfer " + command + ": there is no option "));
     CHECK(wrong.errors.find('\x1b') == std::string::npos);
   }
-  for (const std::string& threads : {"0"s, "65"s}) {
+  for (const std::string& threads : {"0"s, "65"s, "x"s}) {
     CHECK(run_to_end(file_transfer_words("serve", {"--threads", threads})).errors ==
-          "file_transfer serve: --threads takes 1 to 64 (file_transfer serve --help tells more)\n");
+          "file_transfer serve: --threads needs a number from 1 to 64, not \"" + threads +
+              "\" (file_transfer serve --help tells more)\n");
   }
+  CHECK(run_to_end(file_transfer_words("send", {"127.0.0.1", "0", "FILE"})).errors ==
+        "file_transfer send: PORT is a number from 1 to 65535, not \"0\" (file_transfer send --help tells more)\n");
   CHECK(run_to_end(command("file_transfer", {})).exit == used_wrongly);
   CHECK(run_to_end(command("file_transfer", {"--help"})).exit == well);
   CHECK(run_to_end(file_transfer_words("serve", {"--help-all"})).output.find("--rate-limit BYTES/S") !=

@@ -454,6 +454,26 @@ TEST_CASE("tcp_chat tells wrong usage in one line, with status 2") {
   }
 }
 
+TEST_CASE("tcp_chat names the numbers that an option takes, and refuses others") {
+  const std::vector<std::pair<std::string, std::string>> ranges{{"--threads", "1 to 64"},
+                                                                {"--link-timeout", "1 to 3600"},
+                                                                {"--name-timeout", "1 to 4294967295"},
+                                                                {"--max-line", "1 to 2147483648, or as 64K, 10M, 2G"},
+                                                                {"--history", "0 to 4294967295"},
+                                                                {"--port", "0 to 65535"}};
+  for (const auto& [option, range] : ranges) {
+    for (const std::string wrong : {"x", "", "-1", "1.5", "99999999999999999999"}) {
+      const Outcome outcome = run_to_end(command("tcp_chat", {"server", option, wrong}));
+      CHECK(outcome.exit == used_wrongly);
+      CHECK(outcome.errors.starts_with("tcp_chat server: " + option + " needs a number from " + range + ", not \"" +
+                                       wrong + "\" ("));
+    }
+    const bool takes_none = range.starts_with('1');
+    CHECK((run_to_end(command("tcp_chat", {"server", option, "0", "--what"})).errors.find("needs") !=
+           std::string::npos) == takes_none);
+  }
+}
+
 TEST_CASE("tcp_chat --compat refuses options that would have no effect, and takes those that have") {
   const auto run = [](std::vector<std::string> words) { return run_to_end(command("tcp_chat", words)); };
   for (const std::string option :
