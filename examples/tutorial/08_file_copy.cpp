@@ -49,12 +49,14 @@ int main(int argc, char** argv) {
   arguments.option("--host", "HOST", host, "where to listen or connect");
   arguments.option("--port", "PORT", port, "0 has the receiver take a free one");
   if (const auto status = arguments.parse(argc, argv)) return *status;
+  const bool sends = arguments.command() == "send";
+  const std::string copy = arguments.command() + " " + file + (sends ? " to " : " at ") + common::endpoint(host, port);
   return run([&]() -> Task<int> {
     try {
-      co_await (arguments.command() == "send" ? send_copy : receive_copy)(file, host, port);
+      co_await (sends ? send_copy : receive_copy)(file, host, port);
       co_return 0;
     } catch (const std::system_error& error) {
-      co_return common::give_up("cannot " + arguments.command() + " " + file, error.code());
+      co_return common::give_up("cannot " + copy, error.code());
     }
   });
 }

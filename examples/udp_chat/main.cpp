@@ -66,7 +66,7 @@ int run_hub(const std::string& program, int argc, const char* const* argv) {
   tcp_chat::ServerOptions options;
   options.port = 7000;
   common::Arguments arguments("udp_chat hub", "A chat server over reliable UDP. Nothing is encrypted.");
-  arguments.option("--host", "HOST", options.host, "where to listen; 0.0.0.0 lets other machines in");
+  arguments.option("--host", "IP", options.host, "where to listen; 0.0.0.0 lets other machines in");
   arguments.option("--port", "PORT", options.port, "0 takes a free one");
   arguments.option("--history", "N", options.history, "messages that a newcomer gets");
   arguments.option("--rate", "N", options.rate, "messages a second from each member; 0: any");
@@ -86,6 +86,9 @@ int run_hub(const std::string& program, int argc, const char* const* argv) {
   arguments.option("--stats-every", "SECONDS", options.stats_every_s, "prints counters; 0: on SIGUSR1 only");
   arguments.flag("--quiet", options.quiet, "prints no events");
   if (const auto status = arguments.parse(argc, argv)) return *status;
+  if (!parley::Address::ip(options.host, options.port)) {
+    return arguments.wrong_usage("--host needs an IP address, not \"" + parley::make_printable(options.host) + '"');
+  }
   std::string password;
   if (!options.password_file.empty()) {
     const auto read = common::read_password(options.password_file);

@@ -51,9 +51,10 @@ TEST_CASE("file_copy keeps a file that is there, and half of one never appears")
     const std::uint16_t port = port_of(receiver);
     const auto sent = run_to_end(send(folder / "old", port));
     CHECK(sent.exit == failed);  // who removes a file that was sent must know that it is there
-    CHECK(sent.errors == "the receiver has not kept it\ncannot send " + (folder / "old") + ": End of stream\n");
+    CHECK(sent.errors == "the receiver has not kept it\ncannot send " + (folder / "old") +
+                             " to 127.0.0.1:" + std::to_string(port) + ": End of stream\n");
     CHECK(ending(receiver) == failed);
-    CHECK(receiver.errors() == "cannot receive old: File exists\n");
+    CHECK(receiver.errors() == "cannot receive old at 127.0.0.1:0: File exists\n");
     CHECK(folder.read("old") == "old");
   }
   for (const std::string sent : {"", "0123456789", "0123456789abcdef", "0123456789abcdefhalf a file"}) {
@@ -62,21 +63,22 @@ TEST_CASE("file_copy keeps a file that is there, and half of one never appears")
     sender.send(sent);
     sender.half_close();
     CHECK(ending(receiver) == failed);
-    CHECK(receiver.errors().starts_with("cannot receive new: "));
+    CHECK(receiver.errors().starts_with("cannot receive new at 127.0.0.1:0: "));
     CHECK(folder.entries() == 1);
   }
   Process outside(receive_in(folder, "../new"));
   RawSocket sender = RawSocket::connect(port_of(outside));
   CHECK(ending(outside) == failed);
-  CHECK(outside.errors() == "cannot receive ../new: Malformed\n");
+  CHECK(outside.errors() == "cannot receive ../new at 127.0.0.1:0: Malformed\n");
 }
 
 TEST_CASE("file_copy says why it cannot send, and ends at Ctrl-C") {
   const TemporaryFolder folder;
   folder.write("notes", "hello");
   CHECK(run_to_end(send(folder / "none", 1)).errors ==
-        "cannot send " + (folder / "none") + ": No such file or directory\n");
-  CHECK(run_to_end(send(folder / "notes", 1)).errors == "cannot send " + (folder / "notes") + ": Connection refused\n");
+        "cannot send " + (folder / "none") + " to 127.0.0.1:1: No such file or directory\n");
+  CHECK(run_to_end(send(folder / "notes", 1)).errors ==
+        "cannot send " + (folder / "notes") + " to 127.0.0.1:1: Connection refused\n");
   Process receiver(receive_in(folder, "copy"));
   REQUIRE(port_of(receiver) != 0);
   receiver.send_signal(SIGINT);

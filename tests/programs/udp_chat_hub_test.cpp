@@ -246,7 +246,7 @@ TEST_CASE("udp_chat join asks for the name first, then says that it is connectin
   CHECK(ann.wait_for("Ann> "));
 }
 
-TEST_CASE("udp_chat hub: a server that is full says so; a port in use") {
+TEST_CASE("udp_chat hub: a server that is full says so; a port in use; a host that is a name") {
   Hub hub({"--max-clients", "1"});
   Member ann(hub.port, "Ann");
   const Outcome ben = run_to_end(words("join", {"127.0.0.1", std::to_string(hub.port), "--name", "Ben"}));
@@ -255,4 +255,7 @@ TEST_CASE("udp_chat hub: a server that is full says so; a port in use") {
   const Outcome other = run_to_end(words("hub", {"--port", std::to_string(hub.port)}));
   CHECK(other.exit == failed);
   CHECK(other.errors.ends_with(": Address already in use\n"));
+  const Outcome named = run_to_end(words("hub", {"--host", "localhost"}));
+  CHECK(named.exit == used_wrongly);
+  CHECK(named.errors.starts_with("udp_chat hub: --host needs an IP address, not \"localhost\" ("));
 }
