@@ -3,6 +3,7 @@
 
 // Runs the server: listens, accepts, and ends in good order.
 
+#include <parley/chat/printable.hpp>
 #include <parley/core/loop_pool.hpp>
 #include <parley/core/offload.hpp>
 #include <parley/core/scope.hpp>
@@ -13,8 +14,10 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -94,8 +97,17 @@ inline parley::Task<> tidy_up(Server& server) {
   server.log().event("tidied", {{"files", std::to_string(removed->files)}, {"bytes", std::to_string(removed->bytes)}});
 }
 
+/// "/home/me/inbox", for people.
+inline std::string whole_path(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::canonical(path, error);
+  return parley::make_printable(error ? path : whole.string());
+}
+
 /// The status to exit with.
 inline parley::Task<int> serve(ServerOptions options, std::string token, std::string program) {
+  std::error_code unknown;
+  const bool is_new = !std::filesystem::exists(options.dir, unknown) && !unknown;
   auto folder = parley::Folder::make(options.dir);
   if (!folder) co_return common::give_up("cannot open the folder " + options.dir, folder.error());
   const std::string asked = common::endpoint(options.host, options.port);
@@ -114,6 +126,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
   Server server(options, std::move(*folder), std::move(token));
   if (options.log == "json") {
     server.log().event("listen", {{"address", at.to_string()}, {"dir", options.dir}});
+    if (is_new) server.log().event("made", {{"dir", options.dir}});
   } else if (!options.quiet) {
     const std::string reach = common::reachable_host(at) + " " + std::to_string(at.port());
     const std::string with_token = needs_token ? "--token-file " + options.token_file + " " : "";
@@ -121,6 +134,7 @@ inline parley::Task<int> serve(ServerOptions options, std::string token, std::st
     if (!options.read_only) uses.push_back({"send to it with", program + " send " + with_token + reach + " FILE"});
     if (!options.write_only) uses.push_back({"get from it with", program + " get " + with_token + reach + " NAME"});
     common::announce_uses(at, uses);
+    common::print_line("its files are in  " + whole_path(options.dir) + (is_new ? ", which was made" : ""));
   }
   const std::size_t most = std::min<std::size_t>(options.max_clients, common::clients_that_descriptors_allow());
   Sessions sessions(loops ? &*loops : nullptr);

@@ -89,6 +89,17 @@ TEST_CASE("file_transfer: the server prints only what it lets one do") {
   CHECK_FALSE(taker.has_output("get from it"));
 }
 
+TEST_CASE("file_transfer: the server says where its files are, and that it has made the folder") {
+  const TemporaryFolder here;
+  for (const std::string made : {", which was made", ""}) {
+    FileServer server(here / "b/../b/c");
+    CHECK(server.wait_for_line("its files are in  ") ==
+          "its files are in  " + fs::canonical(here / "b/c").string() + made);
+  }
+  Process logger(file_transfer_words("serve", {"--log", "json", "--port", "0", "--dir", here / "new"}));
+  CHECK(logger.wait_for(",\"event\":\"made\",\"dir\":\"" + (here / "new") + "\"}"));
+}
+
 TEST_CASE("file_transfer: folders go with their tree, modes and times, both ways") {
   const TemporaryFolder here;
   make_tree(here.path() / "tree");
