@@ -94,7 +94,7 @@ class IoUringPoller final : public Reactor {
     }
     arm();
     const bool all_armed = slots_.wanting() == IoUringSlots::none && !waker_wanted_;
-    const bool nothing_to_tell = slots_.telling() == 0 && !ring_.has_completions();
+    const bool nothing_to_tell = slots_.telling() == 0 && !reads_.noted() && !woken_ && !ring_.has_completions();
     const bool waits = timeout > Duration::zero() && all_armed && nothing_to_tell;
     if (const int error = enter(waits ? 1 : 0, timeout)) return error;
     // Of its own work that is put off, the kernel does so much at a time, and does not say that more is left.
@@ -103,6 +103,7 @@ class IoUringPoller final : public Reactor {
       if (enter(0, {}) != 0) break;  // the next wait will tell
     }
     report(finished);
+    woken_ = false;
     reads_.tell();
     return 0;
   }
@@ -290,6 +291,7 @@ class IoUringPoller final : public Reactor {
     const auto index = static_cast<std::uint32_t>(completion.tag >> 8);
     const auto work = static_cast<std::uint8_t>(completion.tag);
     if (work == file) return reads_.note(index, completion.result);
+      woken_ = true;
     IoUringSlots::Slot& slot = slots_[index];
     if (ended) slot.disarm(work);
     if ((work & uring::work::ahead) != 0) return take_ahead(index, work, completion, ended);
@@ -359,3 +361,4 @@ class IoUringPoller final : public Reactor {
 }  // namespace parley::inline PARLEY_ABI::platform
 
 #endif
+  bool woken_ = false;        // since the last wait, which is what the next one is to know

@@ -43,6 +43,8 @@ class IoUringReads {
     reads_[place]->outcome = result < 0 ? IoOutcome{0, -result} : IoOutcome{static_cast<std::size_t>(result), 0};
     noted_ |= std::uint64_t{1} << place;
   }
+  /// There are some to tell of.
+  bool noted() const noexcept { return noted_ != 0; }
   void tell() noexcept {
     while (noted_ != 0) end(static_cast<std::size_t>(std::countr_zero(noted_)), true);
   }

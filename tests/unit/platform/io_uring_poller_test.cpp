@@ -319,6 +319,28 @@ TEST_CASE_METHOD(Fixture, "reads and sockets do not get in each other's way, nor
   CHECK(read.outcome.count == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "what comes while others are forgotten ends the next wait: a read that was made, a wake()") {
+  if (!usable) return;
+  const bool wakes = GENERATE(false, true);
+  const Pipe pipe;
+  Reading read(pipe.from.get());
+  REQUIRE(poller.submit(reader, Direction::read, WaitsFor::readiness) == 0);
+  wait();
+  if (wakes) {
+    poller.wake();
+  } else {
+    pipe.write("x", 1);
+    REQUIRE(poller.read_file(read));
+  }
+  poller.cancel(reader, Direction::read);
+  poller.forget(pollable);
+  const parley::TimePoint begin = parley::Clock::now();
+  wait(10s);
+  CHECK(parley::Clock::now() - begin < 5s);
+  CHECK(read.told == (wakes ? 0 : 1));
+  wait();
+}
+
 TEST_CASE("a read under way is lost where the loop goes on on another thread, and is told so") {
   if (!allowed()) return;
   static Reading* const lost = new Reading(-1);  // for ever, as the kernel may still write to it
