@@ -107,7 +107,7 @@ class Arrived {
   Arrived(const Arrived&) = delete;
   Arrived& operator=(const Arrived&) = delete;
   ~Arrived() {
-    while (block_ != nullptr && block_->connections) take_connection();
+    while (has_connections()) take_connection();
     if (block_ != nullptr) block_->free();
   }
 
@@ -115,10 +115,9 @@ class Arrived {
   /// Bytes that are there.
   std::size_t size() const noexcept { return block_ == nullptr ? 0 : block_->size(); }
 
+  bool has_connections() const noexcept { return block_ != nullptr && block_->connections; }
   /// Bytes or connections.
-  std::size_t count() const noexcept {
-    return block_ != nullptr && block_->connections ? size() / sizeof(NativeSocket) : size();
-  }
+  std::size_t count() const noexcept { return has_connections() ? size() / sizeof(NativeSocket) : size(); }
 
   /// At the end. Without memory for it, nothing more can be delivered, and the error says so.
   void add(const void* data, std::size_t size, ArrivedBlocks& blocks) noexcept {
@@ -149,7 +148,7 @@ class Arrived {
     if (block_->size() == 0) replace(nullptr);
     return {count, 0};
   }
-  /// The oldest of the listener's connections; not when it is empty.
+  /// The oldest of the connections, of which there is one.
   NativeHandle take_connection() noexcept {
     NativeSocket number = invalid_socket;
     take(&number, sizeof number);
@@ -161,8 +160,11 @@ class Arrived {
     if (block_ == nullptr || block_->of == nullptr) return;
     ArrivedBlock* const own = ArrivedBlock::allocate(block_->size());
     if (own != nullptr) return move_to(*own);
+    if (has_connections()) {
+      while (has_connections()) take_connection();
+      return;
+    }
     fail(ENOMEM);
-    while (block_ != nullptr && block_->connections) take_connection();
     replace(nullptr);
   }
 

@@ -73,8 +73,9 @@ class IoUringPoller final : public Reactor {
   void forget(Pollable& pollable) noexcept override {
     if (!pollable.registered) return;
     const std::uint32_t index = pollable.slot;
-    if (ring_.usable() && !end_ahead(index)) pollable.arrived.fail(ENOMEM);  // rather than to lose bytes in silence
+    if (ring_.usable()) end_ahead(index);
     IoUringSlots::Slot& slot = slots_[index];
+    if (ring_.usable() && slot.has(uring::work::receiving)) pollable.arrived.fail(ENOMEM);  // rather than lose bytes
     slot.pollable = nullptr;
     slot.wanted = 0;
     pollable.arrived.leave();
@@ -85,7 +86,7 @@ class IoUringPoller final : public Reactor {
     for (const std::uint8_t work : uring::work::all) {
       if ((slot.armed & work & uring::work::polls) != 0) remove(tag_of(index, work));
     }
-    if (enter(0, {}) == 0) collect();
+    enter_and_collect();
   }
 
   int wait(Duration timeout, Finished& finished) noexcept override {
@@ -192,17 +193,15 @@ class IoUringPoller final : public Reactor {
     return under_way == 0 || remove(tag_of(index, under_way));
   }
 
-  // At once, so that all that has been received is with the pollable. False where the kernel does not do it.
-  bool end_ahead(std::uint32_t index) noexcept {
+  // At once, so that all that has been received is with the pollable. Where the kernel does not do it, the slot has it
+  // still.
+  void end_ahead(std::uint32_t index) noexcept {
     const IoUringSlots::Slot& slot = slots_[index];
-    if (!slot.has(uring::work::ahead)) return true;
-    if (!end_what_is_under_way(index)) return false;
+    if (!slot.has(uring::work::ahead) || !end_what_is_under_way(index)) return;
     // Other work that it has put off comes first, some of it at a time.
     for (int rounds = 0; rounds < most_rounds && slot.has(uring::work::ahead); ++rounds) {
-      if (enter(0, {}) != 0) return false;
-      collect();
+      if (!enter_and_collect()) return;
     }
-    return !slot.has(uring::work::ahead);
   }
 
   static std::uint32_t events_of(std::uint8_t work) noexcept {
@@ -246,6 +245,13 @@ class IoUringPoller final : public Reactor {
   }
 
   int open_ring() noexcept {
+  // Outside of wait(), which tells later. What nobody takes is to be bounded here too: arm() ends it.
+  bool enter_and_collect() noexcept {
+    arm();
+    if (enter(0, {}) != 0) return false;
+    collect();
+    return true;
+  }
     if (const int error = ring_.open(entries, completions, kernel_)) return error;
     can_read_ahead_ = ring_.completes_in_enter_only() && buffers_.offer_to(ring_) == 0;
     return 0;

@@ -90,6 +90,25 @@ TEST_CASE("connections that nobody took are closed") {
   CHECK(end.count == 0);
 }
 
+TEST_CASE("connections that there is no memory for are closed, and those that come later are not in their way") {
+  if (!support::allocations_are_counted()) return;
+  ArrivedBlocks blocks;
+  NativeHandle ends[2];
+  REQUIRE(open_pair(family_unix, type_stream, ends) == 0);
+  Arrived arrived;
+  arrived.add(std::move(ends[0]), blocks);
+  CHECK(arrived.has_connections());
+  {
+    const support::OutOfMemory none;
+    arrived.leave();
+  }
+  CHECK(arrived.empty());
+  CHECK_FALSE(arrived.has_connections());
+  char byte = 0;
+  const IoOutcome end = receive(ends[1].get(), &byte, 1);
+  CHECK((end.error == 0 && end.count == 0));
+}
+
 TEST_CASE("what is taken as soon as it has arrived allocates nothing; what stays does not hold on to its poller") {
   Arrived stays;
   {

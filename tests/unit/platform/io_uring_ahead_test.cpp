@@ -130,6 +130,29 @@ TEST_CASE_METHOD(Fixture, "bytes that nobody takes are bounded, the rest stays w
   CHECK(taken == text);
 }
 
+TEST_CASE_METHOD(Fixture, "bytes that nobody takes are bounded also while others are forgotten one by one") {
+  if (!usable) return;
+  std::vector<std::unique_ptr<Pollable>> others;
+  std::vector<Request> requests(100);
+  for (Request& request : requests) {
+    others.push_back(std::make_unique<Pollable>(duplicate(peer.get()).handle, true));
+    request.pollable = others.back().get();
+    REQUIRE(poller.submit(request, Direction::read, WaitsFor::readiness) == 0);
+  }
+  wait_for_bytes();
+  wait();
+  const std::string text = numbered(50'000);
+  std::string sent;
+  for (const auto& other : others) {
+    sent.append(text, 0, send(peer.get(), text.data(), text.size()).count);
+    poller.forget(*other);
+  }
+  CHECK(pollable.arrived.size() > 0);
+  CHECK(pollable.arrived.size() <= 16384 + std::size_t{IoUringBuffers::count} * IoUringBuffers::size);
+  wait();
+  CHECK((take_all() == sent));
+}
+
 TEST_CASE_METHOD(Fixture, "what has arrived, or is on its way, stays with a descriptor that leaves the poller") {
   if (!usable) return;
   std::string sent, taken;
@@ -270,6 +293,29 @@ TEST_CASE_METHOD(Fixture, "it receives on another thread, and has what the forme
     poller.cancel(reader, Direction::read);
     poller.forget(pollable);
   }).join();
+}
+
+TEST_CASE_METHOD(Fixture, "a descriptor that leaves loses nothing where no ring is to be had for the thread") {
+  if (!usable) return;
+  Listener listener;
+  std::thread([&] {
+    wait_for_bytes();
+    REQUIRE(poller.submit(listener.request, Direction::read, WaitsFor::connection) == 0);
+    CHECK(wait() == 0);
+  }).join();
+  write("abc");
+  const NativeHandle client = listener.connect();
+  {
+    support::Faults faults;
+    faults.fail_always("io_uring_setup", EMFILE);
+    poller.forget(pollable);
+    poller.forget(listener.pollable);
+    CHECK(faults.fired());
+  }
+  CHECK(take_all() == "abc");
+  CHECK(listener.pollable.arrived.empty());
+  ::sockaddr_un from{};
+  CHECK(accept(listener.pollable.handle.get(), &from, sizeof from).error == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "without buffers it polls") {
