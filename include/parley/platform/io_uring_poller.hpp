@@ -317,7 +317,7 @@ class IoUringPoller final : public Reactor {
     }
     if (pollable == nullptr) return slots_.give_away(index);
     if (ended) pollable->read_ahead = false;
-    if (ended && cannot(completion.result)) can_read_ahead_ = false;
+    if (ended && cannot(completion.result)) slots_.want(index, uring::work::both);  // and stays polled
     const std::size_t most = work == uring::work::accepting ? most_connections : most_bytes;
     if (pollable->arrived.count() > most) slots_.want(index, uring::work::ending);
     slots_.note(index, EPOLLIN);
@@ -336,7 +336,8 @@ class IoUringPoller final : public Reactor {
     }
   }
 
-  // What the kernel says of this way to receive, and would say again.
+  // What the kernel says where it does not do this for the descriptor, and would say again; also of a listener that was
+  // shut down.
   static bool cannot(std::int32_t result) noexcept {
     return result == -EINVAL || result == -EOPNOTSUPP || result == -EAGAIN;
   }

@@ -318,6 +318,23 @@ TEST_CASE_METHOD(Fixture, "a descriptor that leaves loses nothing where no ring 
   CHECK(accept(listener.pollable.handle.get(), &from, sizeof from).error == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "a listener that is shut down does not end that the kernel receives for others") {
+  if (!usable) return;
+  Pollable listener(open_socket(AF_INET, SOCK_STREAM, 0).handle, true);
+  REQUIRE(parley::platform::listen(listener.handle.get(), 5) == 0);
+  Request request{&listener};
+  REQUIRE(poller.submit(request, Direction::read, WaitsFor::connection) == 0);
+  wait();
+  REQUIRE(shut_down(listener.handle.get(), ShutdownWay::receive) == 0);
+  REQUIRE(wait(1s) == 1);
+  wait_for_bytes();
+  wait();
+  write("abc");
+  wait(1s);
+  CHECK(pollable.arrived.size() == 3);
+  poller.forget(listener);
+}
+
 TEST_CASE_METHOD(Fixture, "without buffers it polls") {
   if (!usable) return;
   IoUringPoller polls;
