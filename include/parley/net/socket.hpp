@@ -91,7 +91,8 @@ class Socket {
   }
   /// Bytes (of a listener: connections) that came before they were asked for, as they do on a loop with io_uring once
   /// somebody has waited for some; elsewhere there are none. Every operation that receives or accepts takes them first.
-  /// They do not go with release(): to go on by other means, take as many as this says, and release the socket at once.
+  /// They do not go with release(): to go on by other means, receive until this says 0, and release the socket before
+  /// anything else is awaited, since more may come at each await.
   std::size_t received_ahead() const noexcept { return is_open() ? descriptor_->arrived.count() : 0; }
   /// Gives up ownership; operations in flight complete with Error::cancelled.
   NativeSocket release() noexcept {
