@@ -103,8 +103,8 @@ class IoUringPoller final : public Reactor {
       arm();                         // of some it is enough
       if (enter(0, {}) != 0) break;  // the next wait will tell
     }
-    report(finished);
     woken_ = false;
+    report(finished);
     reads_.tell();
     return 0;
   }
@@ -149,9 +149,11 @@ class IoUringPoller final : public Reactor {
     if (direction == Direction::write) return ahead ? uring::work::writing : uring::work::both;
     if (!can_read_ahead_ || (under_way & uring::work::both) != 0)
       return ahead ? uring::work::ending : uring::work::both;
-    if (what == WaitsFor::connection) return uring::work::accepting;
-    if (what == WaitsFor::bytes && pollable.stream) return uring::work::receiving;
-    return ahead ? uring::work::ending : uring::work::both;  // when it has ended, the request is told, and comes again
+    const std::uint8_t wanted = what == WaitsFor::connection                 ? uring::work::accepting
+                                : what == WaitsFor::bytes && pollable.stream ? uring::work::receiving
+                                                                             : uring::work::both;
+    // When the other has ended, the request is told, and comes again.
+    return ahead && (under_way & wanted) == 0 ? uring::work::ending : wanted;
   }
 
   // Writes entries for all work that is wanted.
@@ -243,8 +245,6 @@ class IoUringPoller final : public Reactor {
     if (error == EAGAIN) return 0;  // the kernel is short of memory: it may do better next time
     return error == EEXIST ? move_here() : error;
   }
-
-  int open_ring() noexcept {
   // Outside of wait(), which tells later. What nobody takes is to be bounded here too: arm() ends it.
   bool enter_and_collect() noexcept {
     arm();
@@ -252,6 +252,8 @@ class IoUringPoller final : public Reactor {
     collect();
     return true;
   }
+
+  int open_ring() noexcept {
     if (const int error = ring_.open(entries, completions, kernel_)) return error;
     can_read_ahead_ = ring_.completes_in_enter_only() && buffers_.offer_to(ring_) == 0;
     return 0;
@@ -289,6 +291,7 @@ class IoUringPoller final : public Reactor {
     const bool ended = (completion.flags & uring::more_to_come) == 0;
     if (completion.tag == nobody) return;
     if (completion.tag == waker_tag) {
+      woken_ = true;
       if (!ended) return;  // every wake() is a new edge, so the counter never has to be read back
       waker_.clear();
       waker_wanted_ = true;
@@ -297,7 +300,6 @@ class IoUringPoller final : public Reactor {
     const auto index = static_cast<std::uint32_t>(completion.tag >> 8);
     const auto work = static_cast<std::uint8_t>(completion.tag);
     if (work == file) return reads_.note(index, completion.result);
-      woken_ = true;
     IoUringSlots::Slot& slot = slots_[index];
     if (ended) slot.disarm(work);
     if ((work & uring::work::ahead) != 0) return take_ahead(index, work, completion, ended);
@@ -362,10 +364,10 @@ class IoUringPoller final : public Reactor {
   IoUringReads reads_;
   Waker waker_;
   bool waker_wanted_ = true;  // its poll
+  bool woken_ = false;        // since the last wait, which is what the next one is to know
   IoUringSlots slots_;
 };
 
 }  // namespace parley::inline PARLEY_ABI::platform
 
 #endif
-  bool woken_ = false;        // since the last wait, which is what the next one is to know

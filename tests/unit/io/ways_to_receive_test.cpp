@@ -186,6 +186,40 @@ TEST_CASE("a socket that is released has given out all that it had received") {
   CHECK(rest == "and the rest, and more of it");
 }
 
+TEST_CASE("what a stranger sends is never taken for a connection, nor a connection for bytes") {
+  auto pair = tcp_pair();
+  auto listener = Socket::open(family::ipv4, type::stream).value();
+  listener.bind(Address::loopback_v4(0)).value();
+  listener.listen().value();
+  const auto confuse = [&]() -> Task<> {
+    Scope scope;
+    scope.spawn(send_later(pair.first, std::string_view("x\0\0\0\0rest", 9)));
+    std::string text(1, '\0');
+    (co_await pair.second.recv_exactly(text)).value();
+    const auto not_accepted = co_await pair.second.accept().within(1h);
+    CHECK(not_accepted.error() == std::errc::invalid_argument);
+    text.resize(8);
+    (co_await pair.second.recv_exactly(text)).value();
+    const auto nor_now = co_await pair.second.accept().within(1h);
+    CHECK(nor_now.error() == std::errc::invalid_argument);
+    scope.spawn(send_later(pair.first, "more"));
+    const auto more = co_await pair.second.recv_text(4);
+    CHECK(more.value() == "more");
+
+    Socket clients[2];
+    for (Socket& client : clients) {
+      client = Socket::open(family::ipv4, type::stream).value();
+      (co_await client.connect(listener.local_address().value())).value();
+      const auto accepted = co_await listener.accept();
+      CHECK(accepted);
+      const auto not_received = co_await listener.recv(text).within(1h);
+      CHECK(not_received.error() == std::errc::not_connected);
+    }
+    static_cast<void>(co_await scope.join());
+  };
+  run(confuse());
+}
+
 TEST_CASE("lines that came with one segment are read one by one, and what follows them by anybody") {
   auto pair = tcp_pair();
   const auto read = [&]() -> Task<> {

@@ -149,12 +149,13 @@ class AcceptRetry {
  private:
   static constexpr int max_attempts = 64;
 
-  // One that has arrived, or else the next of the listener's.
+  // One that has arrived, or else the next of the listener's. What a stream has received is no connection, whatever the
+  // bytes may say.
   static platform::AcceptOutcome take_connection(platform::Pollable& listener, Address* from) noexcept {
     Address ignored;
     Address& address = from != nullptr ? *from : ignored;
     platform::AcceptOutcome outcome{};
-    if (listener.arrived.empty()) {
+    if (!listener.arrived.has_connections()) {
       outcome = platform::accept(listener.handle.get(), address.native_buffer(), Address::native_capacity);
     } else {
       outcome.handle = listener.arrived.take_connection();

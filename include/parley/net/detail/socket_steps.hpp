@@ -63,9 +63,10 @@ inline bool may_take(Operation& operation, Step wanted, Step& otherwise) noexcep
   return try_now || !operation.pollable->arrived.empty();
 }
 
-/// What has arrived, or else what the socket has.
+/// What has arrived, or else what the socket has. A listener's connections are not bytes: it has none, and says so.
 inline platform::IoOutcome take_bytes(platform::Pollable& pollable, MutableBytes buffer, bool peek) noexcept {
-  if (!pollable.arrived.empty()) return pollable.arrived.take(buffer.data(), buffer.size(), peek);
+  const bool arrived = !pollable.arrived.empty() && !pollable.arrived.has_connections();
+  if (arrived) return pollable.arrived.take(buffer.data(), buffer.size(), peek);
   const auto outcome = platform::receive(pollable.handle.get(), buffer.data(), buffer.size(), peek);
   const bool emptied = outcome.error == 0 && pollable.stream && !peek && outcome.count < buffer.size();
   if (emptied) pollable.clear_ready(Direction::read);
