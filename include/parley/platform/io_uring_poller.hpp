@@ -10,9 +10,10 @@
 // the kernel would not be faster: it would poll for them as we do. Reads of files are the exception: they stay with the
 // kernel until it has made them, into memory that is theirs.
 //
-// Where all of its work is put off until we ask for it (6.1), the kernel also receives and accepts for those who wait: an
-// accept or a receive that completes many times, into buffers that it picks, takes the place of the poll. What it hands over is put into the descriptor's
-// own Arrived at once. Nothing runs but inside of our own calls, so that between them a descriptor is as we left it.
+// Where all of its work is put off until we ask for it (6.1), the kernel also receives and accepts for those who wait: a
+// receive or an accept that completes many times, into buffers that it picks, takes the place of the poll. What it hands
+// over is put into the descriptor's own Arrived at once. Nothing runs but inside of our own calls, so that between them a
+// descriptor is as we left it.
 // Where that ends for whatever reason (no free buffer, no more descriptors, too much that nobody has taken), whoever
 // waits is told and makes the call itself, as after a poll.
 //
@@ -128,8 +129,8 @@ class IoUringPoller final : public Reactor {
   static constexpr std::uint32_t work_at_a_time = 16;  // 20, in 6.12 and later
   static constexpr int most_rounds = 1024;
 
-  // What is kept for one descriptor while nobody takes it, before the receive or accept is ended. What one enter() brings
-  // may come on top.
+  // What is kept for one descriptor while nobody takes it, before the receive or the accept is ended. What one enter()
+  // brings may come on top.
   static constexpr std::size_t most_bytes = 16384;
   static constexpr std::size_t most_connections = 64;
   // In a tag: no work for a slot, but a read of a file at this place.
@@ -319,10 +320,18 @@ class IoUringPoller final : public Reactor {
     }
     if (pollable == nullptr) return slots_.give_away(index);
     if (ended) pollable->read_ahead = false;
-    if (ended && cannot(completion.result)) slots_.want(index, uring::work::both);  // and stays polled
+    if (is_much(work, completion.result)) slots_.want(index, uring::work::ending);
+    if (is_much(work, completion.result) || (ended && cannot(completion.result))) {
+      slots_.want(index, uring::work::both);  // and it stays polled
+    }
     const std::size_t most = work == uring::work::accepting ? most_connections : most_bytes;
     if (pollable->arrived.count() > most) slots_.want(index, uring::work::ending);
     slots_.note(index, EPOLLIN);
+  }
+
+  // A whole buffer: what comes like this is received faster into the reader's own memory.
+  static bool is_much(std::uint8_t work, std::int32_t result) noexcept {
+    return work == uring::work::receiving && result == static_cast<std::int32_t>(IoUringBuffers::size);
   }
 
   void take_bytes(Pollable* pollable, const uring::Completion& completion) noexcept {

@@ -19,8 +19,8 @@
 
 namespace parley::inline PARLEY_ABI::platform {
 
-/// Kinds of work. Of the polls, a slot has either the first one or the others; beside what receives or accepts, only the
-/// one for writing.
+/// Kinds of work. Of the polls, a slot has either the first one or the others; beside what receives or accepts, until
+/// that is to end, only the one for writing.
 namespace uring::work {
 inline constexpr std::uint8_t both = 1;
 inline constexpr std::uint8_t reading = 2;
