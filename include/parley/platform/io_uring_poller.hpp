@@ -10,12 +10,11 @@
 // the kernel would not be faster: it would poll for them as we do. Reads of files are the exception: they stay with the
 // kernel until it has made them, into memory that is theirs.
 //
-// Where all of its work is put off until we ask for it (6.1), the kernel also receives and accepts for those who wait: a
-// receive or an accept that completes many times, into buffers that it picks, takes the place of the poll. What it hands
-// over is put into the descriptor's own Arrived at once. Nothing runs but inside of our own calls, so that between them a
-// descriptor is as we left it.
-// Where that ends for whatever reason (no free buffer, no more descriptors, too much that nobody has taken), whoever
-// waits is told and makes the call itself, as after a poll.
+// Where all of its work is put off until we ask for it (6.1), the kernel also receives and accepts for those who wait:
+// an operation that completes many times, into buffers that it picks, takes the place of the poll. What it hands over
+// is put into the descriptor's own Arrived at once. Nothing runs but inside of our own calls, so that between them a
+// descriptor is as we left it. Where that ends for whatever reason (no free buffer, no more descriptors, too much that
+// nobody has taken), whoever waits is told and makes the call itself, as after a poll.
 //
 // What a poll refers to is a slot, not the pollable: it is given away only after the poll's last completion. An armed
 // poll holds on to its socket even after close(), therefore forget() has the kernel let go at once.

@@ -16,11 +16,11 @@ namespace parley::inline PARLEY_ABI {
 /// automatic: what PARLEY_POLLER names, else epoll.
 /// io_uring:  Linux 5.10 and later. Where it is not allowed (by /proc/sys/kernel/io_uring_disabled or a sandbox), the
 ///            loop does not run and says so (EPERM, ENOSYS), as for everything that is asked for by name. It saves most
-///            where a message goes to many members of a chat room. From 6.1 on the kernel accepts before it is asked
-///            to, for listeners, and receives, for streams that were accepted and are read in small pieces: buffers of
-///            up to 16 KiB, of which less than 4 KiB come at once. While nobody takes them it goes on up to 16 KiB or 64
-///            connections, and what comes at once comes on top: 128 KiB, or the backlog. Each connection takes a
-///            descriptor, and a child that is forked has its own of those that came ahead.
+///            where a message goes to many members of a chat room. From 6.1 on the kernel accepts before it is
+///            asked to, for listeners, and receives, for streams that were accepted and are read in small pieces:
+///            buffers of up to 16 KiB, of which less than 4 KiB come at once. While nobody takes them it goes on up to
+///            16 KiB or 64 connections, and what comes at once comes on top: 128 KiB, or the backlog. Each connection
+///            takes a descriptor, and a child that is forked has its own of those that came ahead.
 enum class PollerKind { automatic, epoll, io_uring };
 
 namespace platform {
