@@ -21,6 +21,9 @@ using namespace stress;
 // The undefined behaviour sanitizer opens a pipe for its checks of virtual calls, and takes its failure for a fault.
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("case 5: without descriptors the server neither spins nor stops, and accepts again when there are some") {
+  // With io_uring the kernel keeps to the limit that held when it began to accept, so none can be set here; see the tests
+  // of its poller.
+  if (support::loops_use_io_uring()) return;
   ChatServer server;
   RawSocket ann = server.join("ann");
   RawSocket ben = server.join("ben");

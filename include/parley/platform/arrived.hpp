@@ -16,11 +16,11 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
-#include <utility>
 
 namespace parley::inline PARLEY_ABI::platform {
 
 class ArrivedBlocks;
+struct Request;
 
 /// What bytes that have arrived are kept in, and what is noted of them.
 class ArrivedBlock {
@@ -42,15 +42,19 @@ class ArrivedBlock {
   void move_to(ArrivedBlock& other) noexcept {
     const std::size_t left = size();
     std::memmove(other.bytes(), bytes() + begin, left);
+    other.waiting = waiting;
+    other.error = error;
     other.connections = connections;
     other.begin = 0;
     other.end = static_cast<std::uint32_t>(left);
   }
 
   ArrivedBlocks* of = nullptr;
+  Request* waiting = nullptr;  // see Arrived
   std::uint32_t capacity;
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
+  int error = 0;  // what comes after the bytes
   bool connections = false;
 };
 
@@ -76,6 +80,7 @@ class ArrivedBlocks {
   }
   void give(ArrivedBlock& block) noexcept {
     block.begin = block.end = 0;
+    block.error = 0;
     block.connections = false;
     std::memcpy(block.bytes(), &free_, sizeof free_);
     free_ = &block;
@@ -100,7 +105,8 @@ inline void ArrivedBlock::free() noexcept {
   ::operator delete(static_cast<void*>(this));
 }
 
-/// There is no memory while there is nothing.
+/// There is no memory while there is nothing. It takes the place of the request that waits for it, which it notes as
+/// well, so that a descriptor for which nothing ever arrives is no larger for it.
 class Arrived {
  public:
   Arrived() noexcept = default;
@@ -108,44 +114,62 @@ class Arrived {
   Arrived& operator=(const Arrived&) = delete;
   ~Arrived() {
     while (has_connections()) take_connection();
-    if (block_ != nullptr) block_->free();
+    if (has_block()) block()->free();
   }
 
-  bool empty() const noexcept { return block_ == nullptr && error_ == 0; }
-  /// Bytes that are there.
-  std::size_t size() const noexcept { return block_ == nullptr ? 0 : block_->size(); }
+  Request* waiting() const noexcept {
+    return has_block() ? block()->waiting : reinterpret_cast<Request*>(word_ & ~all_marks);
+  }
+  void set_waiting(Request* request) noexcept {
+    if (has_block()) {
+      block()->waiting = request;
+    } else {
+      word_ = reinterpret_cast<std::uintptr_t>(request) | (word_ & lost);
+    }
+  }
 
-  bool has_connections() const noexcept { return block_ != nullptr && block_->connections; }
+  bool empty() const noexcept { return (word_ & all_marks) == 0; }
+  /// Bytes that are there.
+  std::size_t size() const noexcept { return has_block() ? block()->size() : 0; }
+  bool has_connections() const noexcept { return has_block() && block()->connections; }
   /// Bytes or connections.
   std::size_t count() const noexcept { return has_connections() ? size() / sizeof(NativeSocket) : size(); }
 
   /// At the end. Without memory for it, nothing more can be delivered, and the error says so.
   void add(const void* data, std::size_t size, ArrivedBlocks& blocks) noexcept {
-    if (error_ != 0 || size == 0) return;
+    if (error() != 0 || size == 0) return;
     if (!make_room(size, blocks)) return fail(ENOMEM);
-    std::memcpy(block_->bytes() + block_->end, data, size);
-    block_->end += static_cast<std::uint32_t>(size);
+    ArrivedBlock& into = *block();
+    std::memcpy(into.bytes() + into.end, data, size);
+    into.end += static_cast<std::uint32_t>(size);
   }
   /// The same of a listener, which has nothing else. One that there is no memory for is closed.
   void add(NativeHandle connection, ArrivedBlocks& blocks) noexcept {
     const NativeSocket number = connection.get();
     if (!make_room(sizeof number, blocks)) return;
-    block_->connections = true;
+    block()->connections = true;
     add(&number, sizeof number, blocks);
     static_cast<void>(connection.release());
   }
-  /// What comes after all that is there, for ever. The first one counts.
+  /// What comes after all that is there, for ever. The first one counts; without memory to note it, it is ENOMEM.
   void fail(int error) noexcept {
-    if (error_ == 0) error_ = error;
+    if (this->error() != 0) return;
+    if (!has_block() && error != ENOMEM) place(ArrivedBlock::allocate(0));
+    if (has_block()) {
+      block()->error = error;
+    } else {
+      word_ |= lost;
+    }
   }
 
   /// Not when it is empty.
   IoOutcome take(void* into, std::size_t size, bool peek = false) noexcept {
-    if (block_ == nullptr) return {0, error_};
-    const std::size_t count = std::min(size, block_->size());
-    std::memcpy(into, block_->bytes() + block_->begin, count);
-    if (!peek) block_->begin += static_cast<std::uint32_t>(count);
-    if (block_->size() == 0) replace(nullptr);
+    if (this->size() == 0) return {0, error()};
+    ArrivedBlock& from = *block();
+    const std::size_t count = std::min(size, from.size());
+    std::memcpy(into, from.bytes() + from.begin, count);
+    if (!peek) from.begin += static_cast<std::uint32_t>(count);
+    if (from.size() == 0 && from.error == 0) drop_block();
     return {count, 0};
   }
   /// The oldest of the connections, of which there is one.
@@ -157,44 +181,66 @@ class Arrived {
 
   /// Keeps nothing of a poller's.
   void leave() noexcept {
-    if (block_ == nullptr || block_->of == nullptr) return;
-    ArrivedBlock* const own = ArrivedBlock::allocate(block_->size());
-    if (own != nullptr) return move_to(*own);
+    if (!has_block() || block()->of == nullptr) return;
+    if (ArrivedBlock* const own = ArrivedBlock::allocate(size())) return move_to(*own);
     if (has_connections()) {
       while (has_connections()) take_connection();
       return;
     }
+    drop_block();
     fail(ENOMEM);
-    replace(nullptr);
   }
 
  private:
+  // In the bits that no address of ours has: the word is that of the block; bytes were lost for want of memory.
+  static constexpr std::uintptr_t in_block = 1;
+  static constexpr std::uintptr_t lost = 2;
+  static constexpr std::uintptr_t all_marks = in_block | lost;
+
+  bool has_block() const noexcept { return (word_ & in_block) != 0; }
+  ArrivedBlock* block() const noexcept { return reinterpret_cast<ArrivedBlock*>(word_ & ~all_marks); }
+  int error() const noexcept {
+    if (has_block()) return block()->error;
+    return (word_ & lost) != 0 ? ENOMEM : 0;
+  }
+
+  // The first one, which may be null.
+  void place(ArrivedBlock* block) noexcept {
+    if (block == nullptr) return;
+    block->waiting = waiting();
+    word_ = reinterpret_cast<std::uintptr_t>(block) | in_block;
+  }
+  void drop_block() noexcept {
+    ArrivedBlock& dropped = *block();
+    word_ = reinterpret_cast<std::uintptr_t>(dropped.waiting);
+    dropped.free();
+  }
+  void move_to(ArrivedBlock& other) noexcept {
+    ArrivedBlock& left = *block();
+    left.move_to(other);
+    word_ = reinterpret_cast<std::uintptr_t>(&other) | in_block;
+    left.free();
+  }
+
   bool make_room(std::size_t size, ArrivedBlocks& blocks) noexcept {
-    if (block_ == nullptr) {
-      block_ = blocks.take();
-      if (block_ == nullptr) block_ = ArrivedBlock::allocate(size);
-      if (block_ == nullptr) return false;
-    }
-    if (block_->room() >= size) return true;
+    if (!has_block()) place(blocks.take());
+    if (!has_block()) place(ArrivedBlock::allocate(size));
+    if (!has_block()) return false;
+    ArrivedBlock& now = *block();
+    if (now.room() >= size) return true;
     // Moving to the front at half of the room or more moves each byte at most twice altogether.
-    if (block_->begin >= block_->capacity / 2 && block_->capacity - block_->size() >= size) {
-      block_->move_to(*block_);
+    if (now.begin >= now.capacity / 2 && now.capacity - now.size() >= size) {
+      now.move_to(now);
       return true;
     }
-    const std::size_t wanted = std::max<std::size_t>(2 * std::size_t{block_->capacity}, block_->size() + size);
-    ArrivedBlock* const larger = ArrivedBlock::allocate(wanted);
+    ArrivedBlock* const larger =
+        ArrivedBlock::allocate(std::max<std::size_t>(2 * std::size_t{now.capacity}, now.size() + size));
     if (larger == nullptr) return false;
     move_to(*larger);
     return true;
   }
-  void move_to(ArrivedBlock& other) noexcept {
-    block_->move_to(other);
-    replace(&other);
-  }
-  void replace(ArrivedBlock* block) noexcept { std::exchange(block_, block)->free(); }
 
-  ArrivedBlock* block_ = nullptr;
-  int error_ = 0;
+  std::uintptr_t word_ = 0;
 };
 
 }  // namespace parley::inline PARLEY_ABI::platform

@@ -44,7 +44,7 @@ class EpollPoller final : public Reactor {
       // Registration reports what is ready already, so from here on "not ready" means that an edge will come.
       pollable.clear_ready(direction);
     }
-    pollable.waiting(direction) = &request;
+    pollable.set_waiting(direction, &request);
     return 0;
   }
 

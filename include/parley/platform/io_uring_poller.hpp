@@ -65,7 +65,7 @@ class IoUringPoller final : public Reactor {
       // The poll reports what is ready already, so from here on "not ready" means that an edge will come.
       pollable.clear_ready(direction);
     }
-    pollable.waiting(direction) = &request;
+    pollable.set_waiting(direction, &request);
     slots_.want(pollable.slot, work_for(pollable, direction, what));
     return 0;
   }

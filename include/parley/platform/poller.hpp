@@ -30,15 +30,20 @@ class Pollable;
 struct Request {
   Pollable* pollable = nullptr;
 };
+static_assert(alignof(Request) >= 4, "Arrived marks its address");
 
 /// A descriptor with what a poller must know of it: who waits for it, and what was last heard of its readiness.
 class Pollable {
-  std::array<Request*, 2> waiting_{};  // first, which leaves no gap
-
  public:
   explicit Pollable(NativeHandle owned, bool is_a_stream) noexcept : handle(std::move(owned)), stream(is_a_stream) {}
 
-  Request*& waiting(Direction direction) noexcept { return waiting_[static_cast<std::size_t>(direction)]; }
+  Request* waiting(Direction direction) const noexcept {
+    return direction == Direction::read ? arrived.waiting() : writer;
+  }
+  void set_waiting(Direction direction, Request* request) noexcept {
+    if (direction == Direction::read) return arrived.set_waiting(request);
+    writer = request;
+  }
 
   // Readiness is a hint that saves system calls: true means "try", false means "a new edge will be reported".
   bool maybe_ready(Direction direction) const noexcept {
@@ -53,6 +58,8 @@ class Pollable {
     if (registered && !no_more_edges) (direction == Direction::read ? maybe_readable : maybe_writable) = false;
   }
 
+  Arrived arrived;            // with whoever waits to read
+  Request* writer = nullptr;  // who waits to write
   NativeHandle handle;
   std::uint32_t slot = 0;  // of the poller's, once registered
   bool stream : 1;
@@ -61,7 +68,6 @@ class Pollable {
   bool maybe_readable = true;
   bool maybe_writable = true;
   bool no_more_edges = false;
-  Arrived arrived;
 };
 
 /// What one wait returns at most.

@@ -18,7 +18,7 @@ namespace parley::inline PARLEY_ABI::platform {
 class Reactor : public Poller {
  public:
   bool cancel(Request& request, Direction direction) noexcept final {
-    if (request.pollable->waiting(direction) == &request) request.pollable->waiting(direction) = nullptr;
+    if (request.pollable->waiting(direction) == &request) request.pollable->set_waiting(direction, nullptr);
     return true;
   }
 
@@ -35,7 +35,7 @@ class Reactor : public Poller {
   static void ready(Pollable& pollable, Direction direction, Finished& finished) noexcept {
     pollable.set_ready(direction);
     finished.add(pollable.waiting(direction));
-    pollable.waiting(direction) = nullptr;
+    pollable.set_waiting(direction, nullptr);
   }
 };
 

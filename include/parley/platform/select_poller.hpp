@@ -20,7 +20,8 @@ namespace parley::inline PARLEY_ABI {
 ///            asked to, for listeners, and receives, for streams that were accepted and are read in small pieces:
 ///            buffers of up to 16 KiB, of which less than 4 KiB come at once. While nobody takes them it goes on up to
 ///            16 KiB or 64 connections, and what comes at once comes on top: 128 KiB, or the backlog. Each connection
-///            takes a descriptor, and a child that is forked has its own of those that came ahead.
+///            takes a descriptor, of as many as the process might have when accepting began; a child that is forked has
+///            its own of those that came ahead.
 enum class PollerKind { automatic, epoll, io_uring };
 
 namespace platform {

@@ -6,6 +6,7 @@
 #include "support/faults.hpp"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -404,5 +405,33 @@ TEST_CASE("connections that nobody takes do not become ever more") {
   ::sockaddr_un from{};
   while (accept(listener.pollable.handle.get(), &from, sizeof from).error == 0) ++accepted;
   CHECK(accepted == clients.size());
+  poller.forget(listener.pollable);
+}
+
+TEST_CASE("without descriptors whoever waits to accept is told at once, and goes on when there are some") {
+  if (!can_read_ahead()) return;
+  IoUringPoller poller;
+  REQUIRE(poller.open() == 0);
+  Finished finished;
+  Listener listener;
+  const NativeHandle client = listener.connect();
+  ::rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto next = static_cast<::rlim_t>(duplicate(client.get()).handle.get());
+  const ::rlimit none{next, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  REQUIRE(poller.submit(listener.request, Direction::read, WaitsFor::connection) == 0);
+  REQUIRE(poller.wait(Duration::max(), finished) == 0);
+  ::sockaddr_un from{};
+  const int refused = accept(listener.pollable.handle.get(), &from, sizeof from).error;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(refused == EMFILE);
+  CHECK(finished.count == 1);
+  CHECK(listener.pollable.arrived.empty());
+  CHECK(listener.pollable.maybe_ready(Direction::read));
+  REQUIRE(poller.submit(listener.request, Direction::read, WaitsFor::connection) == 0);
+  finished.count = 0;
+  REQUIRE(poller.wait(Duration::max(), finished) == 0);
+  CHECK(listener.pollable.arrived.count() == 1);
   poller.forget(listener.pollable);
 }

@@ -135,7 +135,7 @@ TEST_CASE_METHOD(Fixture, "an event on its way to one that is forgotten goes now
     if (i % 3 != 0) CHECK(wait() == 0);
     write();
     if (i % 2 == 0) poller.cancel(reader, Direction::read);
-    pollable.waiting(Direction::read) = nullptr;
+    pollable.set_waiting(Direction::read, nullptr);
     poller.forget(pollable);
     char byte = 0;
     REQUIRE(receive(pollable.handle.get(), &byte, 1).count == 1);

@@ -28,8 +28,8 @@ TEST_CASE("each direction has its own waiting request") {
   Pollable pollable{NativeHandle(), true};
   Request reader;
   Request writer;
-  pollable.waiting(Direction::read) = &reader;
-  pollable.waiting(Direction::write) = &writer;
+  pollable.set_waiting(Direction::read, &reader);
+  pollable.set_waiting(Direction::write, &writer);
   CHECK(pollable.waiting(Direction::read) == &reader);
   CHECK(pollable.waiting(Direction::write) == &writer);
 }
