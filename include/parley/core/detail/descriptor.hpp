@@ -55,8 +55,10 @@ inline Claim claim_for_loop(Descriptor& descriptor, platform::Direction directio
     operation.fail(Error::busy);
     return Claim::refused;
   }
-  const bool free = descriptor.waiting(direction) == nullptr && descriptor.lent(direction) == operation.borrows();
-  if (owner == &loop && free) return Claim::granted;
+  const auto is_free = [&] {  // which is the owner's to look at
+    return descriptor.waiting(direction) == nullptr && descriptor.lent(direction) == operation.borrows();
+  };
+  if (owner == &loop && is_free()) return Claim::granted;
   operation.fail(owner == &loop ? Error::busy : Error::wrong_loop);
   return Claim::refused;
 }
