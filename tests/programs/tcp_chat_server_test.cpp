@@ -135,6 +135,7 @@ TEST_CASE("tcp_chat --history: what a newcomer gets of what was said before") {
   CHECK(ann.hear_until("* you are in den, with 0 others") == "* Ben joined\n");
   CHECK(ann.hear_so_far().empty());  // nothing was said there
   ann.say("in the den");
+  CHECK(ann.hear_so_far().empty());  // it is said, also where Ben's connection is on another loop
   CHECK(ben.hear_until("* Ann left (went to den)").empty());
   ben.say("/join den");
   CHECK(ben.hear() == "* you are in den, with 1 other");
