@@ -92,11 +92,7 @@ TEST_CASE("case 1: a reader that stops delays no one of a thousand others, and i
   std::string directs;
   const std::string filling(4000, 'x');
   for (int i = 0; i < 4; ++i) directs += "/msg stopped " + filling + "\n";
-  const auto lags = [&] {
-    server.send_signal(SIGUSR1);
-    const auto stats = server.wait_for("stats clients=");
-    return stats && !stats->ends_with(" largest_lag=0");
-  };
+  const auto lags = [&] { return largest_lag(server) > 40'000; };  // more than one who reads is behind between loops
   int tries = 0;
   while (tries < 2500 && !lags()) {
     REQUIRE(answers(filler, directs));
@@ -108,6 +104,8 @@ TEST_CASE("case 1: a reader that stops delays no one of a thousand others, and i
   int played = 0;
   bool gone = false;
   while (!(gone && played >= rounds_at_least) && played < most_rounds) {
+    // It may have been behind only because its loop was held up: then what the system takes is not full yet.
+    if (!gone && played > 100) REQUIRE(answers(filler, directs));
     REQUIRE(rounds.play());
     ++played;
     gone = server.has_output("leave room=lobby name=stopped\n");
